@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kvm/kvm_port.hpp"
+
+#include <cerrno>
+
+#include <linux/kvm.h>
+
+namespace xovl::kvm
+{
+
+using abi::Gfn;
+using abi::Gpa;
+using abi::VcpuId;
+using core::Error;
+using core::Result;
+using core::Status;
+
+namespace
+{
+
+std::uint64_t address(void *pointer)
+{
+    return reinterpret_cast<std::uintptr_t>(pointer);
+}
+
+Status set(Ioctls &ioctls, kvm_xen_hvm_attr attr)
+{
+    return Status::from_errno(ioctls.vm_ioctl(KVM_XEN_HVM_SET_ATTR, &attr));
+}
+
+Status set(Ioctls &ioctls, VcpuId vcpu, kvm_xen_vcpu_attr attr)
+{
+    return Status::from_errno(
+        ioctls.vcpu_ioctl(vcpu, KVM_XEN_VCPU_SET_ATTR, &attr));
+}
+
+} // namespace
+
+bool KvmPort::has_shared_info_hva() const
+{
+    return (capabilities_ & KVM_XEN_HVM_CONFIG_SHARED_INFO_HVA) != 0;
+}
+
+Result<bool> KvmPort::has_vcpu_info_hva(VcpuId vcpu)
+{
+    // Reading it is enough: a kernel answers -ENOENT for a type it does not
+    // know.
+    kvm_xen_vcpu_attr attr = {};
+    attr.type = KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA;
+    const int ret = ioctls_.vcpu_ioctl(vcpu, KVM_XEN_VCPU_GET_ATTR, &attr);
+    if (ret == -ENOENT) {
+        return false;
+    }
+    if (ret < 0) {
+        return Error(ret);
+    }
+    return true;
+}
+
+const char *KvmPort::requirement(core::SharedInfoBackend backend) const
+{
+    switch (backend) {
+    case core::SharedInfoBackend::Hva:
+        return "KVM_XEN_HVM_CONFIG_SHARED_INFO_HVA (Linux 6.9 or newer)";
+    case core::SharedInfoBackend::Gfn:
+        return "KVM_XEN_HVM_CONFIG_SHARED_INFO (Linux 5.12 or newer)";
+    }
+    return "";
+}
+
+const char *KvmPort::requirement(core::DefaultVcpuInfoBackend backend) const
+{
+    switch (backend) {
+    case core::DefaultVcpuInfoBackend::Kernel:
+        return "a KVM that finds the default vcpu_info by itself: "
+               "KVM_XEN_HVM_CONFIG_SHARED_INFO_HVA without "
+               "KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA (no Linux release "
+               "does)";
+    case core::DefaultVcpuInfoBackend::Hva:
+        return "KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA (Linux 6.9 or newer)";
+    case core::DefaultVcpuInfoBackend::Gpa:
+        return "KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO (Linux 5.12 or newer)";
+    }
+    return "";
+}
+
+Status KvmPort::set_shared_info_gfn(std::optional<Gfn> gfn)
+{
+    kvm_xen_hvm_attr attr = {};
+    attr.type = KVM_XEN_ATTR_TYPE_SHARED_INFO;
+    attr.u.shared_info.gfn = gfn ? gfn->value : KVM_XEN_INVALID_GFN;
+    return set(ioctls_, attr);
+}
+
+Status KvmPort::set_shared_info_hva(void *page)
+{
+    kvm_xen_hvm_attr attr = {};
+    attr.type = KVM_XEN_ATTR_TYPE_SHARED_INFO_HVA;
+    attr.u.shared_info.hva = address(page);
+    return set(ioctls_, attr);
+}
+
+Status KvmPort::set_vcpu_info_gpa(VcpuId vcpu, std::optional<Gpa> gpa)
+{
+    kvm_xen_vcpu_attr attr = {};
+    attr.type = KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO;
+    attr.u.gpa = gpa ? gpa->value : KVM_XEN_INVALID_GPA;
+    return set(ioctls_, vcpu, attr);
+}
+
+Status KvmPort::set_vcpu_info_hva(VcpuId vcpu, void *area)
+{
+    kvm_xen_vcpu_attr attr = {};
+    attr.type = KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA;
+    attr.u.hva = address(area);
+    return set(ioctls_, vcpu, attr);
+}
+
+Status KvmPort::set_long_mode(bool long_mode)
+{
+    kvm_xen_hvm_attr attr = {};
+    attr.type = KVM_XEN_ATTR_TYPE_LONG_MODE;
+    attr.u.long_mode = long_mode ? 1 : 0;
+    return set(ioctls_, attr);
+}
+
+Result<bool> KvmPort::long_mode()
+{
+    kvm_xen_hvm_attr attr = {};
+    attr.type = KVM_XEN_ATTR_TYPE_LONG_MODE;
+    const int ret = ioctls_.vm_ioctl(KVM_XEN_HVM_GET_ATTR, &attr);
+    if (ret < 0) {
+        return Error(ret);
+    }
+    return attr.u.long_mode != 0;
+}
+
+} // namespace xovl::kvm

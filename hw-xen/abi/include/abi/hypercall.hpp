@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Hypercall numbers, operations and argument structures.
+//
+// From xen/include/public/{xen,memory,vcpu,sched,version}.h. Names are Xen's,
+// so that a search finds both sides, with one exception: Xen spells hypercall
+// numbers `__HYPERVISOR_memory_op`, and names with a double underscore belong
+// to the C++ implementation, so here the underscores are dropped.
+//
+// `Word` is the guest's `unsigned long`: the structures are those that a guest
+// of that width has in memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace xovl::abi
+{
+
+// NOLINTBEGIN(readability-identifier-naming): these are Xen's names.
+
+inline constexpr std::uint32_t HYPERVISOR_memory_op = 12;
+inline constexpr std::uint32_t HYPERVISOR_xen_version = 17;
+inline constexpr std::uint32_t HYPERVISOR_vcpu_op = 24;
+inline constexpr std::uint32_t HYPERVISOR_sched_op = 29;
+inline constexpr std::uint32_t HYPERVISOR_event_channel_op = 32;
+inline constexpr std::uint32_t HYPERVISOR_hvm_op = 34;
+
+// The caller's own domain, wherever a domain id is asked for.
+inline constexpr std::uint16_t DOMID_SELF = 0x7ff0;
+
+// HYPERVISOR_xen_version(XENVER_version, NULL) -> major << 16 | minor
+inline constexpr std::uint32_t XENVER_version = 0;
+
+// HYPERVISOR_memory_op(XENMEM_add_to_physmap, xen_add_to_physmap *)
+inline constexpr std::uint32_t XENMEM_add_to_physmap = 7;
+
+inline constexpr std::uint32_t XENMAPSPACE_shared_info = 0;
+
+template <typename Word>
+struct xen_add_to_physmap {
+    std::uint16_t domid;
+    std::uint16_t size; // for other map spaces; ignored for shared_info
+    std::uint32_t space;
+    Word idx;
+    Word gpfn;
+};
+
+static_assert(sizeof(xen_add_to_physmap<std::uint64_t>) == 24);
+static_assert(sizeof(xen_add_to_physmap<std::uint32_t>) == 16);
+static_assert(offsetof(xen_add_to_physmap<std::uint64_t>, gpfn) == 16);
+static_assert(offsetof(xen_add_to_physmap<std::uint32_t>, gpfn) == 12);
+
+// HYPERVISOR_vcpu_op(VCPUOP_register_vcpu_info, vcpu,
+//                    vcpu_register_vcpu_info *)
+inline constexpr std::uint32_t VCPUOP_register_vcpu_info = 10;
+
+// The same for both widths: all members have a fixed size. `mfn` is a gfn for
+// an HVM guest.
+struct vcpu_register_vcpu_info {
+    std::uint64_t mfn;
+    std::uint32_t offset;
+    std::uint32_t rsvd;
+};
+
+static_assert(sizeof(vcpu_register_vcpu_info) == 16);
+static_assert(offsetof(vcpu_register_vcpu_info, offset) == 8);
+
+// HYPERVISOR_sched_op(SCHEDOP_shutdown, sched_shutdown *)
+inline constexpr std::uint32_t SCHEDOP_shutdown = 2;
+
+inline constexpr std::uint32_t SHUTDOWN_poweroff = 0;
+inline constexpr std::uint32_t SHUTDOWN_reboot = 1;
+inline constexpr std::uint32_t SHUTDOWN_suspend = 2;
+inline constexpr std::uint32_t SHUTDOWN_crash = 3;
+inline constexpr std::uint32_t SHUTDOWN_watchdog = 4;
+inline constexpr std::uint32_t SHUTDOWN_soft_reset = 5;
+
+struct sched_shutdown {
+    std::uint32_t reason;
+};
+
+static_assert(sizeof(sched_shutdown) == 4);
+
+// NOLINTEND(readability-identifier-naming)
+
+} // namespace xovl::abi

@@ -1,0 +1,131 @@
+/*
+ * The C interface of the Xen overlay: all that QEMU's side sees of the C++.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Every function answers 0 or a negative errno unless it says otherwise.  An
+ * error has changed nothing, or xovl_is_broken() is true afterwards.
+ *
+ * Threads: one call at a time (QEMU: under the BQL); only
+ * xovl_is_long_mode, xovl_set_long_mode and xovl_sync_long_mode may be
+ * called without.  XovlOps are called from the calling thread, inside the
+ * call.
+ */
+#ifndef XEN_OVERLAY_XOVL_H
+#define XEN_OVERLAY_XOVL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct XovlOverlay XovlOverlay;
+
+/* "No guest physical address", as KVM_XEN_INVALID_GPA. */
+#define XOVL_NO_GPA UINT64_MAX
+
+/* The values are those of the properties shared-info and default-vcpu-info. */
+typedef enum XovlSharedInfo {
+    XOVL_SHARED_INFO_AUTO,
+    XOVL_SHARED_INFO_HVA,
+    XOVL_SHARED_INFO_GFN,
+} XovlSharedInfo;
+
+typedef enum XovlDefaultVcpuInfo {
+    XOVL_DEFAULT_VCPU_INFO_AUTO,
+    XOVL_DEFAULT_VCPU_INFO_KERNEL,
+    XOVL_DEFAULT_VCPU_INFO_HVA,
+    XOVL_DEFAULT_VCPU_INFO_GPA,
+} XovlDefaultVcpuInfo;
+
+typedef enum XovlVcpuInfoSource {
+    XOVL_VCPU_INFO_NONE,
+    XOVL_VCPU_INFO_DEFAULT_SLOT,
+    XOVL_VCPU_INFO_REGISTERED,
+} XovlVcpuInfoSource;
+
+/* Guest RAM that stays where it is; `token` is the implementer's own. */
+typedef struct XovlPin {
+    void *host;
+    void *token;
+} XovlPin;
+
+typedef struct XovlOps {
+    /* KVM's ioctls on the VM and on the vCPU with this index. */
+    int (*vm_ioctl)(void *opaque, unsigned long request, void *arg);
+    int (*vcpu_ioctl)(void *opaque, uint32_t vcpu, unsigned long request,
+                      void *arg);
+    /* Show the page at `gpa`, and nowhere if that is XOVL_NO_GPA. */
+    int (*place_page)(void *opaque, uint64_t gpa);
+    /* -EINVAL where [gpa, gpa + size) is not RAM. */
+    int (*pin)(void *opaque, uint64_t gpa, size_t size, XovlPin *pin);
+    void (*unpin)(void *opaque, XovlPin pin);
+} XovlOps;
+
+typedef struct XovlConfig {
+    void *page;                /* 4096 bytes, page aligned, zeroed */
+    uint32_t kvm_capabilities; /* KVM_CHECK_EXTENSION(KVM_CAP_XEN_HVM) */
+    XovlSharedInfo shared_info;
+    XovlDefaultVcpuInfo default_vcpu_info;
+} XovlConfig;
+
+typedef struct XovlVcpuInfoPlace {
+    XovlVcpuInfoSource source;
+    uint64_t gpa; /* XOVL_NO_GPA: not in guest memory now */
+    void *host;   /* NULL for XOVL_VCPU_INFO_NONE only */
+} XovlVcpuInfoPlace;
+
+/* `ops` and `config->page` must outlive the overlay.  Never NULL. */
+XovlOverlay *xovl_new(const XovlConfig *config, const XovlOps *ops,
+                      void *opaque);
+void xovl_free(XovlOverlay *overlay);
+
+/*
+ * Once, before any vCPU runs.  -ENOTSUP: the kernel lacks what the
+ * configuration asks for; xovl_refusal() says what.
+ */
+int xovl_start(XovlOverlay *overlay);
+/* NULL, or what the kernel lacks, after an -ENOTSUP.  A literal. */
+const char *xovl_refusal(const XovlOverlay *overlay);
+
+/* A vCPU exists (-ENOTSUP as above), or is about to go. */
+int xovl_attach_vcpu(XovlOverlay *overlay, uint32_t vcpu);
+int xovl_detach_vcpu(XovlOverlay *overlay, uint32_t vcpu);
+
+/* XOVL_NO_GPA: unmap. */
+int xovl_map(XovlOverlay *overlay, uint64_t gpa);
+
+int xovl_register_vcpu_info(XovlOverlay *overlay, uint32_t vcpu,
+                            uint64_t gpa);
+/* Back to the default slot. */
+int xovl_reset_vcpu(XovlOverlay *overlay, uint32_t vcpu);
+
+/* Take over a migration stream's state.  XOVL_NO_GPA: unmapped. */
+int xovl_restore(XovlOverlay *overlay, uint64_t gpa, bool long_mode);
+
+bool xovl_is_long_mode(const XovlOverlay *overlay);
+int xovl_set_long_mode(XovlOverlay *overlay, bool long_mode);
+/* Ask KVM, which latches the mode by itself. */
+int xovl_sync_long_mode(XovlOverlay *overlay);
+
+/* After the guest's clock was set. */
+int xovl_refresh_wallclock(XovlOverlay *overlay);
+
+/* XOVL_NO_GPA: unmapped. */
+uint64_t xovl_gpa(const XovlOverlay *overlay);
+/* Never AUTO after xovl_start(). */
+XovlSharedInfo xovl_shared_info_backend(const XovlOverlay *overlay);
+/* AUTO until the first vCPU is attached. */
+XovlDefaultVcpuInfo
+xovl_default_vcpu_info_backend(const XovlOverlay *overlay);
+XovlVcpuInfoPlace xovl_vcpu_info(const XovlOverlay *overlay, uint32_t vcpu);
+bool xovl_is_broken(const XovlOverlay *overlay);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* XEN_OVERLAY_XOVL_H */
