@@ -1,0 +1,328 @@
+/*
+ * The xen-overlay device: Xen's shared_info page for guests on KVM.
+ *
+ * It replaces hw/i386/kvm/xen_overlay.c: same type, same functions for the
+ * rest of QEMU (hw/i386/kvm/xen_overlay.h), same migration stream.  Where
+ * things are and what KVM is told of it is decided in C++ (core/overlay.hpp);
+ * here is what that needs of QEMU's object model.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qemu/osdep.h"
+#include "qemu/error-report.h"
+#include "qemu/main-loop.h"
+#include "qemu/module.h"
+#include "qapi/error.h"
+#include "qapi/util.h"
+#include "exec/address-spaces.h"
+#include "exec/target_page.h"
+#include "hw/core/cpu.h"
+#include "hw/i386/kvm/xen_overlay.h"
+#include "hw/xen/xen.h"
+#include "migration/vmstate.h"
+#include "system/kvm.h"
+#include "system/kvm_xen.h"
+#include "system/runstate.h"
+
+#include "xen_overlay_state.h"
+#include "trace/trace-subprojects_xen_overlay_hw_xen_qom.h"
+
+XenOverlayState *xen_overlay_singleton;
+
+const QEnumLookup xen_overlay_shared_info_lookup = {
+    .array = (const char *const[]) {
+        [XOVL_SHARED_INFO_AUTO] = "auto",
+        [XOVL_SHARED_INFO_HVA] = "hva",
+        [XOVL_SHARED_INFO_GFN] = "gfn",
+    },
+    .size = XOVL_SHARED_INFO_GFN + 1,
+};
+
+const QEnumLookup xen_overlay_default_vcpu_info_lookup = {
+    .array = (const char *const[]) {
+        [XOVL_DEFAULT_VCPU_INFO_AUTO] = "auto",
+        [XOVL_DEFAULT_VCPU_INFO_KERNEL] = "kernel",
+        [XOVL_DEFAULT_VCPU_INFO_HVA] = "hva",
+        [XOVL_DEFAULT_VCPU_INFO_GPA] = "gpa",
+    },
+    .size = XOVL_DEFAULT_VCPU_INFO_GPA + 1,
+};
+
+/*
+ * The guest's clock was set: KVM's clock code does so whenever the machine
+ * starts to run, and its handler was registered before this one.  The
+ * wallclock in shared_info is relative to that clock.
+ */
+static void xen_overlay_vm_state_change(void *opaque, bool running,
+                                        RunState state)
+{
+    XenOverlayState *s = opaque;
+    int ret;
+
+    if (!running) {
+        return;
+    }
+    ret = xovl_refresh_wallclock(s->overlay);
+    trace_xen_overlay_refresh_wallclock(ret);
+    if (ret) {
+        warn_report("xen-overlay: the guest's Xen wallclock could not be "
+                    "updated: %s", strerror(-ret));
+    }
+}
+
+static void xen_overlay_realize(DeviceState *dev, Error **errp)
+{
+    XenOverlayState *s = XEN_OVERLAY(dev);
+    XovlConfig config;
+    CPUState *cs;
+    int ret;
+
+    if (xen_mode != XEN_EMULATE) {
+        error_setg(errp, "Xen overlay page support is for Xen emulation");
+        return;
+    }
+
+    if (!memory_region_init_ram(&s->shinfo_mem, OBJECT(dev),
+                                "xen:shared_info", TARGET_PAGE_SIZE, errp)) {
+        return;
+    }
+    s->shinfo_ptr = memory_region_get_ram_ptr(&s->shinfo_mem);
+    s->shinfo_gpa = INVALID_GPA;
+
+    config = (XovlConfig) {
+        .page = s->shinfo_ptr,
+        .kvm_capabilities = kvm_xen_get_caps(),
+        .shared_info = s->shared_info,
+        .default_vcpu_info = s->default_vcpu_info,
+    };
+    s->overlay = xovl_new(&config, &xen_overlay_ops, s);
+
+    ret = xovl_start(s->overlay);
+    if (ret == -ENOTSUP && xovl_refusal(s->overlay)) {
+        error_setg(errp, "shared-info=%s needs %s; this kernel's KVM does "
+                   "not have it",
+                   qapi_enum_lookup(&xen_overlay_shared_info_lookup,
+                                    s->shared_info),
+                   xovl_refusal(s->overlay));
+        return;
+    }
+    if (ret) {
+        error_setg_errno(errp, -ret, "KVM does not take the shared_info page");
+        return;
+    }
+
+    CPU_FOREACH(cs) {
+        if (!xen_overlay_attach(s, cs, errp)) {
+            return;
+        }
+    }
+
+    trace_xen_overlay_backends(
+        qapi_enum_lookup(&xen_overlay_shared_info_lookup,
+                         xovl_shared_info_backend(s->overlay)),
+        qapi_enum_lookup(&xen_overlay_default_vcpu_info_lookup,
+                         xovl_default_vcpu_info_backend(s->overlay)));
+
+    qemu_add_vm_change_state_handler(xen_overlay_vm_state_change, s);
+    xen_overlay_singleton = s;
+}
+
+static int xen_overlay_pre_save(void *opaque)
+{
+    XenOverlayState *s = opaque;
+    int ret;
+
+    /*
+     * KVM latches the mode when the guest writes the hypercall MSR; if no
+     * hypercall followed yet, it is news here.
+     */
+    ret = xen_sync_long_mode();
+    if (ret) {
+        return ret;
+    }
+    s->shinfo_gpa = xovl_gpa(s->overlay);
+    s->long_mode = xovl_is_long_mode(s->overlay);
+    return 0;
+}
+
+static int xen_overlay_post_load(void *opaque, int version_id)
+{
+    XenOverlayState *s = opaque;
+    int ret = xovl_restore(s->overlay, s->shinfo_gpa, s->long_mode);
+
+    trace_xen_overlay_restore(s->shinfo_gpa, s->long_mode, ret);
+    if (ret) {
+        error_report("xen-overlay: cannot restore shared_info at 0x%" PRIx64
+                     ": %s", s->shinfo_gpa, strerror(-ret));
+    }
+    return ret;
+}
+
+static bool xen_overlay_is_needed(void *opaque)
+{
+    return xen_mode == XEN_EMULATE;
+}
+
+static const VMStateDescription xen_overlay_vmstate = {
+    .name = "xen_overlay",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = xen_overlay_is_needed,
+    .pre_save = xen_overlay_pre_save,
+    .post_load = xen_overlay_post_load,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT64(shinfo_gpa, XenOverlayState),
+        VMSTATE_BOOL(long_mode, XenOverlayState),
+        VMSTATE_END_OF_LIST()
+    }
+};
+
+static void xen_overlay_reset(DeviceState *dev)
+{
+    int ret = kvm_xen_soft_reset();
+
+    if (ret) {
+        error_report("xen-overlay: reset failed: %s", strerror(-ret));
+    }
+}
+
+static int get_shared_info(Object *obj, Error **errp)
+{
+    return XEN_OVERLAY(obj)->shared_info;
+}
+
+static void set_shared_info(Object *obj, int value, Error **errp)
+{
+    XEN_OVERLAY(obj)->shared_info = value;
+}
+
+static int get_default_vcpu_info(Object *obj, Error **errp)
+{
+    return XEN_OVERLAY(obj)->default_vcpu_info;
+}
+
+static void set_default_vcpu_info(Object *obj, int value, Error **errp)
+{
+    XEN_OVERLAY(obj)->default_vcpu_info = value;
+}
+
+static void xen_overlay_class_init(ObjectClass *klass, void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(klass);
+
+    dc->desc = "Xen shared_info page for guests on KVM";
+    device_class_set_legacy_reset(dc, xen_overlay_reset);
+    dc->realize = xen_overlay_realize;
+    dc->vmsd = &xen_overlay_vmstate;
+
+    object_class_property_add_enum(klass, "shared-info", "XenSharedInfo",
+                                   &xen_overlay_shared_info_lookup,
+                                   get_shared_info, set_shared_info);
+    object_class_property_set_description(
+        klass, "shared-info",
+        "How KVM is told where shared_info is (auto/hva/gfn)");
+    object_class_property_add_enum(klass, "default-vcpu-info",
+                                   "XenDefaultVcpuInfo",
+                                   &xen_overlay_default_vcpu_info_lookup,
+                                   get_default_vcpu_info,
+                                   set_default_vcpu_info);
+    object_class_property_set_description(
+        klass, "default-vcpu-info",
+        "How KVM is told where default vcpu_infos are "
+        "(auto/kernel/hva/gpa)");
+}
+
+static const TypeInfo xen_overlay_info = {
+    .name          = TYPE_XEN_OVERLAY,
+    .parent        = TYPE_SYS_BUS_DEVICE,
+    .instance_size = sizeof(XenOverlayState),
+    .class_init    = xen_overlay_class_init,
+};
+
+void xen_overlay_create(void)
+{
+    sysbus_create_simple(TYPE_XEN_OVERLAY, -1, NULL);
+
+    /* A domain id of its own: 0 is QEMU, in the role of dom0. */
+    if (xen_domid == DOMID_QEMU) {
+        xen_domid = 1;
+    }
+}
+
+static void xen_overlay_register_types(void)
+{
+    type_register_static(&xen_overlay_info);
+}
+
+type_init(xen_overlay_register_types)
+
+void xen_overlay_do_map_page(MemoryRegion *page, uint64_t gpa)
+{
+    /*
+     * Xen lets a page show in several places; here it shows in one at most,
+     * which is all that known guests want.
+     */
+    if (!memory_region_is_mapped(page)) {
+        if (gpa != INVALID_GPA) {
+            memory_region_add_subregion_overlap(get_system_memory(), gpa,
+                                                page, 0);
+        }
+    } else if (gpa == INVALID_GPA) {
+        memory_region_del_subregion(get_system_memory(), page);
+    } else {
+        memory_region_set_address(page, gpa);
+    }
+}
+
+int xen_overlay_map_shinfo_page(uint64_t gpa)
+{
+    XenOverlayState *s = xen_overlay_singleton;
+    int ret;
+
+    assert(bql_locked());
+
+    if (!s) {
+        return -ENOENT;
+    }
+    ret = xovl_map(s->overlay, gpa);
+    if (gpa == INVALID_GPA) {
+        trace_xen_overlay_unmap(ret);
+    } else {
+        trace_xen_overlay_map(gpa, ret);
+    }
+    return ret;
+}
+
+void *xen_overlay_get_shinfo_ptr(void)
+{
+    XenOverlayState *s = xen_overlay_singleton;
+
+    return s ? s->shinfo_ptr : NULL;
+}
+
+int xen_sync_long_mode(void)
+{
+    XenOverlayState *s = xen_overlay_singleton;
+
+    return s ? xovl_sync_long_mode(s->overlay) : -ENOENT;
+}
+
+int xen_set_long_mode(bool long_mode)
+{
+    XenOverlayState *s = xen_overlay_singleton;
+    int ret;
+
+    if (!s) {
+        return -ENOENT;
+    }
+    ret = xovl_set_long_mode(s->overlay, long_mode);
+    trace_xen_overlay_set_long_mode(long_mode, ret);
+    return ret;
+}
+
+bool xen_is_long_mode(void)
+{
+    XenOverlayState *s = xen_overlay_singleton;
+
+    return s && xovl_is_long_mode(s->overlay);
+}

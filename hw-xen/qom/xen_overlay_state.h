@@ -1,0 +1,46 @@
+/*
+ * The state that the files of the xen-overlay device share.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef XEN_OVERLAY_STATE_H
+#define XEN_OVERLAY_STATE_H
+
+#include "hw/sysbus.h"
+#include "qapi/util.h"
+#include "qom/object.h"
+#include "xen-overlay/xovl.h"
+
+#define TYPE_XEN_OVERLAY "xen-overlay"
+OBJECT_DECLARE_SIMPLE_TYPE(XenOverlayState, XEN_OVERLAY)
+
+struct XenOverlayState {
+    SysBusDevice busdev;
+
+    MemoryRegion shinfo_mem;
+    void *shinfo_ptr;
+    XovlOverlay *overlay;
+
+    /* Properties. */
+    XovlSharedInfo shared_info;
+    XovlDefaultVcpuInfo default_vcpu_info;
+
+    /* What the migration stream carries; copied from and to the overlay. */
+    uint64_t shinfo_gpa;
+    bool long_mode;
+};
+
+/* NULL until the device is realized, and without Xen emulation. */
+extern XenOverlayState *xen_overlay_singleton;
+
+/* What the overlay calls; `opaque` is the XenOverlayState. */
+extern const XovlOps xen_overlay_ops;
+
+/* Names of the properties' values, for XovlSharedInfo and so on. */
+extern const QEnumLookup xen_overlay_shared_info_lookup;
+extern const QEnumLookup xen_overlay_default_vcpu_info_lookup;
+
+/* Gives the vCPU its place in the overlay.  False, with @errp set, on error. */
+bool xen_overlay_attach(XenOverlayState *s, CPUState *cs, Error **errp);
+
+#endif /* XEN_OVERLAY_STATE_H */
