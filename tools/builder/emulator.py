@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Configures and builds QEMU."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+from . import ninja, packages, qemu_source
+from .paths import EMULATOR, QEMU_BUILD
+from .say import UserError, step
+
+# Where Debian's packages have it (packages.FIRMWARE).
+FIRMWARE = ['/usr/share/qemu', '/usr/share/seabios', '/usr/lib/ipxe/qemu']
+
+# Little, so that it builds in minutes; --configure adds what a user wants.
+CONFIGURE = [
+    '--target-list=x86_64-softmmu',
+    '--without-default-features',
+    '--enable-system', '--enable-kvm',
+    '--enable-tcg',             # the nested host runs under it
+    '--enable-pixman',
+    '--enable-trace-backends=log',
+    '--enable-fdt=disabled',
+    '--disable-docs', '--disable-install-blobs',
+    # A newer compiler may warn of what QEMU 10.0 does; ours is checked by
+    # our own build.
+    '--disable-werror',
+    '--disable-download',
+    # Debian's python3, whatever another one is first in PATH: the packages
+    # that QEMU's configure wants are installed for that.
+    '--python=/usr/bin/python3',
+    f'--firmwarepath={":".join(FIRMWARE)}',
+]
+
+
+def build(own_source: Path | None = None,
+          options: list[str] | None = None) -> Path:
+    """Build the emulator, doing only what is not done yet."""
+    packages.ensure(packages.BUILDING + packages.FIRMWARE)
+    source = qemu_source.prepare(own=own_source)
+    configure(source, QEMU_BUILD, options or [])
+    ninja.build(QEMU_BUILD, ['qemu-system-x86_64'], 'QEMU')
+    link_firmware(QEMU_BUILD)
+    _link(EMULATOR, QEMU_BUILD / 'qemu-system-x86_64')
+    return EMULATOR
+
+
+def link_firmware(directory: Path) -> None:
+    """Let the emulator find its firmware while it is not installed.
+
+    Run from its build directory, QEMU takes the paths it was configured
+    with as if that directory's bundle were the root.
+    """
+    for folder in FIRMWARE:
+        link = directory / 'qemu-bundle' / folder.lstrip('/')
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(folder)
+
+
+def configure(source: Path, directory: Path, options: list[str]) -> None:
+    """Run QEMU's configure, unless it ran with the same options."""
+    command = [str(source / 'configure'), *CONFIGURE, *options]
+    done = directory / 'configured-as'
+    # The source's configure itself is part of the question: QEMU's build
+    # reruns meson when its files change, but not configure.
+    script = hashlib.sha256((source / 'configure').read_bytes()).hexdigest()
+    wanted = f'{shlex.join(command)}\n{script}\n'
+    if done.exists() and done.read_text() == wanted:
+        return
+    step('configuring QEMU')
+    directory.mkdir(parents=True, exist_ok=True)
+    done.unlink(missing_ok=True)
+    log = directory / 'configure.log'
+    with open(log, 'w', encoding='utf-8') as output:
+        run = subprocess.run(command, cwd=directory, stdout=output,
+                             stderr=subprocess.STDOUT, check=False,
+                             env=_environment())
+    if run.returncode:
+        tail = '\n'.join(log.read_text(errors='replace').splitlines()[-25:])
+        raise UserError(f"QEMU's configure failed ({log}):\n{tail}")
+    done.write_text(wanted)
+
+
+def _environment() -> dict[str, str]:
+    """Without what leads configure to a Python other than Debian's."""
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ('PYTHONPATH', 'PYTHONHOME',
+                                   'VIRTUAL_ENV')}
+    environment['PATH'] = '/usr/sbin:/usr/bin:/sbin:/bin'
+    return environment
+
+
+def _link(link: Path, target: Path) -> None:
+    relative = os.path.relpath(target, link.parent)
+    if not (link.is_symlink() and os.readlink(link) == relative):
+        link.unlink(missing_ok=True)
+        link.symlink_to(relative)

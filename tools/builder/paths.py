@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where things are.  Everything that is built lies below `build`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / 'build'
+
+PATCHES = ROOT / 'subprojects' / 'packagefiles' / 'qemu-10.0'
+
+QEMU_SERIES = '10.0'
+QEMU_SOURCE = BUILD / 'qemu-src'
+QEMU_BUILD = BUILD / 'qemu'
+EMULATOR = BUILD / 'qemu-system-x86_64'
+
+# Our own meson project, with unit tests and test guests.
+OWN_BUILD = BUILD / 'xen-overlay'
