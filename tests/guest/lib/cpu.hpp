@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The x86 instructions a guest needs and C++ has no words for.
+#pragma once
+
+#include <cstdint>
+
+namespace xovl::guest
+{
+
+inline void outb(std::uint16_t port, std::uint8_t value)
+{
+    asm volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+inline std::uint8_t inb(std::uint16_t port)
+{
+    std::uint8_t value;
+    asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+    return value;
+}
+
+struct CpuidResult {
+    std::uint32_t eax, ebx, ecx, edx;
+};
+
+inline CpuidResult cpuid(std::uint32_t leaf)
+{
+    CpuidResult r;
+    asm volatile("cpuid"
+                 : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+                 : "a"(leaf), "c"(0));
+    return r;
+}
+
+inline void wrmsr(std::uint32_t msr, std::uint64_t value)
+{
+    asm volatile("wrmsr"
+                 :
+                 : "c"(msr), "a"(static_cast<std::uint32_t>(value)),
+                   "d"(static_cast<std::uint32_t>(value >> 32))
+                 : "memory");
+}
+
+// With a fence on either side: what is measured is a hypercall, and neither it
+// nor the next read may slide past the clock.
+inline std::uint64_t rdtsc()
+{
+    std::uint32_t low, high;
+    asm volatile("lfence; rdtsc; lfence" : "=a"(low), "=d"(high) : : "memory");
+    return std::uint64_t{high} << 32 | low;
+}
+
+inline std::uint64_t read_cr2()
+{
+    std::uint64_t value;
+    asm volatile("mov %%cr2, %0" : "=r"(value));
+    return value;
+}
+
+inline void pause()
+{
+    asm volatile("pause" : : : "memory");
+}
+
+// Interrupts are never on in these guests, so this does not return; the loop is
+// there for an NMI.
+[[noreturn]] inline void halt_forever()
+{
+    for (;;) {
+        asm volatile("cli; hlt" : : : "memory");
+    }
+}
+
+} // namespace xovl::guest
