@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How often the kernel went through a function: what KVM really did."""
+
+import os
+from pathlib import Path
+
+TRACEFS = Path('/sys/kernel/tracing')
+GROUP = 'xen_overlay'
+
+
+class KprobeCounts:
+    """Counts calls of kernel functions while it is entered.
+
+    All of the machine's calls count, so nothing else may use KVM meanwhile;
+    in the nested host nothing does.
+    """
+
+    def __init__(self, functions: list[str]) -> None:
+        self._functions = functions
+
+    @staticmethod
+    def unavailable() -> str | None:
+        """Why this machine cannot count; None if it can."""
+        if not os.access(TRACEFS / 'kprobe_events', os.W_OK):
+            return f'{TRACEFS}/kprobe_events cannot be written (root only)'
+        return None
+
+    def __enter__(self) -> 'KprobeCounts':
+        self._write('kprobe_events', ''.join(
+            f'p:{GROUP}/{name} {name}\n' for name in self._functions))
+        # The counts are kept whether or not the events are recorded, and
+        # recording them costs time.
+        (TRACEFS / 'tracing_on').write_text('0')
+        self._write(f'events/{GROUP}/enable', '1')
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._write(f'events/{GROUP}/enable', '0')
+        self._write('kprobe_events', ''.join(
+            f'-:{GROUP}/{name}\n' for name in self._functions))
+
+    def read(self) -> dict[str, int]:
+        """Calls of each function so far."""
+        counts = {}
+        for line in (TRACEFS / 'kprobe_profile').read_text().splitlines():
+            name, hits, missed = line.split()
+            if name in self._functions:
+                counts[name] = int(hits) + int(missed)
+        return counts
+
+    def _write(self, name: str, text: str) -> None:
+        # Appending: without, a first write removes everybody's probes.  Not
+        # by open(): Python looks for the end of a file that it appends to,
+        # and these have none.
+        file = os.open(TRACEFS / name, os.O_WRONLY | os.O_APPEND)
+        try:
+            for line in text.splitlines():
+                os.write(file, line.encode() + b'\n')
+        finally:
+            os.close(file)

@@ -1,0 +1,154 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Machines with our device start, or say clearly why they do not."""
+
+from overlay_test import KprobeCounts, OverlayTest, main
+from overlay_test.testcase import ACCEL
+
+ACTIVATE_HVA = 'kvm_gpc_activate_hva'
+LEGACY_MAX_VCPUS = 32
+
+
+class XenMachine(OverlayTest):
+    """Where KVM supports Xen."""
+
+    def start(self, smp: int, machine: str = 'q35') -> None:
+        """Start a machine and look at what each vCPU was given."""
+        self.launch_xen(smp=str(smp), machine=machine)
+        self.assertEqual('running', self.vm.cmd('query-status')['status'])
+        self.assertEqual(smp, len(self.vm.cmd('query-cpus-fast')))
+        self.vm.shutdown()
+        trace = self.overlay_trace()
+        self.assertEqual([], trace.failures())
+        self.assertEqual(smp, len(trace.texts('attach_vcpu')))
+        told = [text for text in trace.texts('kvm_vcpu_attr')
+                if 'VCPU_INFO_HVA' in text]
+        self.assertEqual(min(smp, LEGACY_MAX_VCPUS), len(told))
+
+    def test_smp_1(self) -> None:
+        self.start(1)
+
+    def test_smp_4(self) -> None:
+        self.start(4)
+
+    def test_smp_16(self) -> None:
+        self.start(16)
+
+    def test_smp_64(self) -> None:
+        """More vCPUs than shared_info has slots."""
+        self.start(64)
+
+    def test_pc(self) -> None:
+        self.start(2, machine='pc')
+
+    def test_hot_plugged_vcpu(self) -> None:
+        """A vCPU that comes later is given its slot as well, once."""
+        reason = KprobeCounts.unavailable()
+        if reason:
+            self.skipTest(reason)
+        with KprobeCounts([ACTIVATE_HVA]) as counts:
+            self.launch_xen(smp='1,maxcpus=3')
+            self.assertEqual({ACTIVATE_HVA: 1 + 1}, counts.read())
+            free = [slot for slot in self.vm.cmd('query-hotpluggable-cpus')
+                    if 'qom-path' not in slot]
+            self.assertEqual(2, len(free))
+            for number, slot in enumerate(free):
+                self.vm.cmd('device_add', driver=slot['type'],
+                            id=f'cpu{number}', **slot['props'])
+                self.assertEqual({ACTIVATE_HVA: 3 + number}, counts.read())
+        self.vm.shutdown()
+        trace = self.overlay_trace()
+        self.assertEqual(['0', '1', '2'],
+                         sorted(trace.field('attach_vcpu', 'vcpu')))
+        self.assertEqual([], trace.failures())
+
+    def test_reset_keeps_what_kvm_was_told(self) -> None:
+        """By host address there is nothing to tell again after a reset."""
+        reason = KprobeCounts.unavailable()
+        if reason:
+            self.skipTest(reason)
+        with KprobeCounts([ACTIVATE_HVA]) as counts:
+            self.launch_xen(smp='2')
+            self.vm.cmd('system_reset')
+            self.vm.event_wait('RESET')
+            self.assertEqual({ACTIVATE_HVA: 1 + 2}, counts.read())
+
+    def refused(self, *arguments: str) -> str:
+        """Start a machine that must not; returns what it said."""
+        done = self.run_emulator('-accel', ACCEL, '-machine', 'q35',
+                                 *arguments)
+        self.assertEqual(1, done.returncode, done.stderr)
+        return done.stderr
+
+    def test_choice_that_kvm_cannot_serve(self) -> None:
+        """No released kernel finds the default slot by itself."""
+        said = self.refused('-global', 'xen-overlay.default-vcpu-info=kernel')
+        self.assertIn('default-vcpu-info=kernel needs a KVM', said)
+        self.assertIn('KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA', said)
+
+    def test_choice_that_does_not_exist(self) -> None:
+        said = self.refused('-global', 'xen-overlay.shared-info=gpa')
+        self.assertIn("does not accept value 'gpa'", said)
+
+    def test_mixed_choices(self) -> None:
+        """Each can be chosen by itself."""
+        self.launch_xen('-global', 'xen-overlay.shared-info=gfn',
+                        '-global', 'xen-overlay.default-vcpu-info=hva',
+                        smp='2')
+        self.vm.shutdown()
+        self.assertEqual(['shared_info=gfn default_vcpu_info=hva'],
+                         self.overlay_trace().texts('backends'))
+
+    def test_plain_kvm(self) -> None:
+        """Without xen-version there is no such device."""
+        self.set_machine('q35')
+        self.vm.add_args('-accel', 'kvm', '-trace', 'xen_overlay_*')
+        self.vm.launch()
+        self.assertEqual('running', self.vm.cmd('query-status')['status'])
+        tree = self.vm.cmd('human-monitor-command',
+                           command_line='info qtree')
+        self.assertNotIn('xen-overlay', tree)
+        self.vm.shutdown()
+        self.assertEqual([], self.overlay_trace().events)
+
+
+class OtherMachine(OverlayTest):
+    """Where it makes no difference what KVM can do."""
+
+    needs_xen_kvm = False
+
+    def test_device_help(self) -> None:
+        said = self.run_emulator('-device', 'xen-overlay,help')
+        self.assertEqual(0, said.returncode, said.stderr)
+        self.assertIn('shared-info=', said.stdout)
+        self.assertIn('default-vcpu-info=', said.stdout)
+        self.assertEqual(0, self.run_emulator('-device', 'help').returncode)
+
+    def test_accel_help(self) -> None:
+        said = self.run_emulator('-accel', 'help')
+        self.assertEqual(0, said.returncode)
+        self.assertIn('kvm', said.stdout.split())
+
+    def test_tcg(self) -> None:
+        self.set_machine('q35')
+        self.vm.add_args('-accel', 'tcg', '-trace', 'xen_overlay_*')
+        self.vm.launch()
+        self.assertEqual('running', self.vm.cmd('query-status')['status'])
+        self.vm.shutdown()
+        self.assertEqual([], self.overlay_trace().events)
+
+    def test_kvm_without_xen(self) -> None:
+        """QEMU's own message, not ours, and no crash."""
+        from nested import xen_kvm
+        found = xen_kvm.available()
+        if found.usable:
+            self.skipTest('this machine\'s KVM supports Xen')
+        said = self.run_emulator('-accel', ACCEL, '-machine', 'q35')
+        self.assertEqual(1, said.returncode)
+        self.assertRegex(said.stderr,
+                         'Xen HVM guest support not present|'
+                         'Could not access KVM kernel module')
+
+
+if __name__ == '__main__':
+    main()
