@@ -4,6 +4,7 @@
 Each takes some six seconds; those that have much to check share a boot.
 """
 
+import contextlib
 import hashlib
 import io
 import os
@@ -189,17 +190,10 @@ class BootTest(unittest.TestCase):
 
     def complaint(self, *argv: str, **options: Any) -> tuple[int, str]:
         """Run a command that fails; what the host says about it."""
-        read, write = os.pipe()
-        saved = os.dup(2)
-        os.dup2(write, 2)
-        try:
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
             status = self.run_inside(*argv, **options)
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            os.close(write)
-        with os.fdopen(read, errors='replace') as text:
-            return status, text.read()
+        return status, said.getvalue()
 
     def test_time_limit(self) -> None:
         status, said = self.complaint(
