@@ -58,7 +58,15 @@ Status Overlay::start()
         refusal_ = hypervisor_.requirement(*request_.shared_info);
         return backend.error();
     }
+    const Result<bool> mode = hypervisor_.long_mode();
+    if (!mode) {
+        return mode.error();
+    }
     Transaction transaction;
+    // Xen's default, until the guest says otherwise; KVM's is 32-bit.  First,
+    // as the wallclock is written at once: where the 32-bit layout has it,
+    // the 64-bit one has pending bits, of ports from 2048 on.
+    step_long_mode(transaction, *mode, true);
     if (*backend == SharedInfoBackend::Hva) {
         transaction.step(
             [&] { return hypervisor_.set_shared_info_hva(page_); },
@@ -67,6 +75,7 @@ Status Overlay::start()
     const Status done = finish(transaction);
     if (done) {
         shared_info_backend_ = *backend;
+        long_mode_ = true;
     }
     return done;
 }

@@ -85,7 +85,8 @@ int main(void)
     CHECK(xovl_attach_vcpu(overlay, 0) == 0);
     CHECK(xovl_map(overlay, 0x1000) == 0);
     CHECK(xovl_gpa(overlay) == 0x1000);
-    CHECK(ioctls == 2);
+    /* The mode read and set, the page, a slot. */
+    CHECK(ioctls == 4);
     CHECK(xovl_register_vcpu_info(overlay, 0, 0x2000) == -EINVAL);
     CHECK(xovl_vcpu_info(overlay, 0).source == XOVL_VCPU_INFO_DEFAULT_SLOT);
     CHECK(xovl_reset_vcpu(overlay, 0) == 0);

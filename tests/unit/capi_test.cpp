@@ -230,6 +230,8 @@ TEST_F(Capi, VcpuWithoutASlot)
 TEST_F(Capi, LongMode)
 {
     ASSERT_EQ(start(Generation::Hva), 0);
+    EXPECT_TRUE(xovl_is_long_mode(overlay_));
+    ASSERT_EQ(xovl_set_long_mode(overlay_, false), 0);
     EXPECT_FALSE(xovl_is_long_mode(overlay_));
     ASSERT_EQ(xovl_set_long_mode(overlay_, true), 0);
     EXPECT_TRUE(xovl_is_long_mode(overlay_));
@@ -286,15 +288,15 @@ TEST_F(Capi, PageLosesItsMemory)
     region.slot = 1;
     ASSERT_EQ(glue_->kvm.vm_ioctl(KVM_SET_USER_MEMORY_REGION, &region), 0);
 
-    EXPECT_EQ(xovl_set_long_mode(overlay_, true), -EFAULT);
-    EXPECT_FALSE(xovl_is_long_mode(overlay_));
+    EXPECT_EQ(xovl_set_long_mode(overlay_, false), -EFAULT);
+    EXPECT_TRUE(xovl_is_long_mode(overlay_));
     ASSERT_EQ(xovl_sync_long_mode(overlay_), 0);
-    EXPECT_FALSE(xovl_is_long_mode(overlay_));
+    EXPECT_TRUE(xovl_is_long_mode(overlay_));
     EXPECT_EQ(xovl_refresh_wallclock(overlay_), -EFAULT);
     EXPECT_FALSE(xovl_is_broken(overlay_));
     // Elsewhere all is well.
     EXPECT_EQ(xovl_map(overlay_, 0x5000), 0);
-    EXPECT_EQ(xovl_set_long_mode(overlay_, true), 0);
+    EXPECT_EQ(xovl_set_long_mode(overlay_, false), 0);
 }
 
 TEST_F(Capi, Broken)

@@ -48,8 +48,9 @@ public:
     Overlay(Hypervisor &hypervisor, AddressSpace &space, void *page,
             BackendRequest request);
 
-    // Chooses the shared_info backend and, where it is Hva, hands the page
-    // over.  Once, before any vCPU runs.  -ENOTSUP: see refusal().
+    // Chooses the shared_info backend, sets the 64-bit layout, which is what
+    // Xen starts with, and where the backend is Hva hands the page over.
+    // Once, before any vCPU runs.  -ENOTSUP: see refusal().
     Status start();
 
     // A vCPU exists from here on and has nothing set in the hypervisor; tells
