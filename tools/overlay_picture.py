@@ -11,19 +11,19 @@ def overlay_picture(log: str) -> list[str]:
     trace = OverlayTrace(log)
     shared_info = _last(trace.field('backends', 'shared_info'))
     default = _last(trace.field('backends', 'default_vcpu_info'))
-    maps = [text for text in trace.texts('map') if text.endswith('ret=0')]
-    gpa = _last(trace.field('map', 'gpa'))
-    told = [text for text in trace.texts('kvm_vm_attr')
+    maps = trace.field('map', 'gpa', done=True)
+    vcpus = trace.texts('attach_vcpu', done=True)
+    told = [text for text in trace.texts('kvm_vm_attr', done=True)
             if text.startswith('SHARED_INFO') and 'none' not in text]
     lines = [
         f'shared_info       by {shared_info}, told to KVM '
         f'{_times(len(told))}',
-        f'                  mapped {_times(len(maps))}, last at {gpa}',
-        f'default vcpu_info by {default}, {len(trace.texts("attach_vcpu"))} '
-        'vCPUs',
+        f'                  mapped {_times(len(maps))}, '
+        f'last at {_last(maps)}',
+        f'default vcpu_info by {default}, {len(vcpus)} vCPUs',
     ]
-    places = dict(zip(trace.field('register_vcpu_info', 'vcpu'),
-                      trace.field('register_vcpu_info', 'gpa')))
+    places = dict(zip(trace.field('register_vcpu_info', 'vcpu', done=True),
+                      trace.field('register_vcpu_info', 'gpa', done=True)))
     for vcpu, place in places.items():
         lines.append(f'vCPU {vcpu:<12} registered its own at {place}')
     failures = trace.failures()

@@ -4,6 +4,7 @@
 import re
 
 EVENT = re.compile(r'^(?:\d+@\d+\.\d+:)?xen_overlay_(\w+) ?(.*)$', re.M)
+FAILURE = re.compile(r'\bret=-\d')
 
 
 class OverlayTrace:
@@ -16,14 +17,16 @@ class OverlayTrace:
         self.events = [(match.group(1), match.group(2).strip())
                        for match in EVENT.finditer(log)]
 
-    def texts(self, name: str) -> list[str]:
-        """The texts of the events called `name`."""
-        return [text for event, text in self.events if event == name]
+    def texts(self, name: str, done: bool = False) -> list[str]:
+        """The texts of the events called `name`; `done`: of those that did
+        not fail."""
+        return [text for event, text in self.events if event == name
+                and not (done and FAILURE.search(text))]
 
-    def field(self, name: str, key: str) -> list[str]:
+    def field(self, name: str, key: str, done: bool = False) -> list[str]:
         """The values of `key=value` in the events called `name`."""
         values = []
-        for text in self.texts(name):
+        for text in self.texts(name, done):
             match = re.search(rf'\b{key}=(\S+)', text)
             if match:
                 values.append(match.group(1))
@@ -32,4 +35,4 @@ class OverlayTrace:
     def failures(self) -> list[str]:
         """Events that tell of an error."""
         return [f'{name} {text}' for name, text in self.events
-                if re.search(r'\bret=-\d', text)]
+                if FAILURE.search(text)]

@@ -8,10 +8,11 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import BinaryIO
 
-from builder import emulator, options, packages
+from builder import child, emulator, options, packages
 from builder.paths import EMULATOR, ROOT
 from builder.say import UserError, note, step
 
@@ -67,6 +68,11 @@ def parse() -> argparse.Namespace:
     arguments.qemu = qemu
     if qemu is not None and not qemu:
         parser.error('no QEMU arguments after "--"')
+    if qemu and any(getattr(arguments, name) != parser.get_default(name)
+                    for name in ('kernel', 'initrd', 'append', 'smp',
+                                 'memory', 'machine', 'globals')):
+        parser.error('options of the guest do not go with "--": QEMU gets '
+                     'just the arguments after it')
     if arguments.initrd and not arguments.kernel:
         parser.error('--initrd goes with --kernel')
     for file in (arguments.kernel, arguments.initrd):
@@ -79,6 +85,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     arguments = parse()
+    emulator.check_place()
     packages.ensure(packages.BUILDING + packages.FIRMWARE + packages.RUNNING)
     emulator.build(arguments.with_qemu_source, arguments.configure)
     sys.path.insert(0, str(ROOT / 'tests'))
@@ -198,7 +205,7 @@ def run_emulator(arguments: list[str], memory_mib: int,
     if choice.native:
         step(f'starting the guest ({choice.reason})')
         if not (stdout and stderr):
-            return subprocess.run(command, check=False).returncode
+            return child.run(command)
         return _run_kept(command, stdout, stderr)
     step(f'starting the guest in the nested host ({choice.reason})')
     host = NestedHost(memory_mib=memory_mib, time_limit=time_limit)
@@ -211,14 +218,13 @@ def run_emulator(arguments: list[str], memory_mib: int,
 
 
 def _run_kept(command: list[str], stdout: Tee, stderr: Tee) -> int:
-    import threading
-
     def pump(source: BinaryIO, sink: Tee) -> None:
         for line in source:
             sink.write(line)
 
-    with subprocess.Popen(command, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE) as process:
+    with child.ended_with_us(subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)) as process:
         assert process.stdout and process.stderr
         other = threading.Thread(target=pump, args=(process.stderr, stderr))
         other.start()
@@ -232,8 +238,8 @@ def _files_named(arguments: list[str]) -> list[str]:
     words = {word for argument in arguments
              for part in argument.split(',')
              for word in (argument, part, part.partition('=')[2])}
-    return sorted(os.path.abspath(word) for word in words
-                  if word and os.path.isfile(word))
+    return sorted({os.path.abspath(word) for word in words
+                   if word and os.path.isfile(word)})
 
 
 if __name__ == '__main__':

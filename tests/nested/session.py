@@ -110,8 +110,10 @@ class Session:
         self._process.kill()
 
     def _patience(self) -> float | None:
-        return None if self.timed_out else max(
-            0.0, self.deadline - time.monotonic())
+        # No wait of the system's may be longer than 24 days; listen() asks
+        # again.
+        return None if self.timed_out else min(86400.0, max(
+            0.0, self.deadline - time.monotonic()))
 
     def _complete(self) -> bool:
         return self.status is not None and all(

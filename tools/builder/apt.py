@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Callable, Iterator, Sequence
 
 from .say import UserError, note, step
 
@@ -40,28 +42,43 @@ def system_suite() -> str:
         for line in Path('/etc/os-release').read_text().splitlines()
         if '=' in line)
     suite = release.get('VERSION_CODENAME', '').strip('"')
-    if suite not in SUITES:
+    if suite not in SUITES or os.uname().machine != 'x86_64':
         name = release.get('PRETTY_NAME', 'this system').strip('"')
         raise UserError(
-            f'{name} is not supported: the packages are taken from Debian '
-            f'{" or ".join(SUITES)}.  Run it in a container or chroot of '
-            'one of these.')
+            f'{name} on {os.uname().machine} is not supported: the packages '
+            f'are taken from Debian {" or ".join(SUITES)} for x86_64.  '
+            'Run it in a container or chroot of one of these.')
     return suite
 
 
 def archive_uri(suite: str) -> str:
     """Where the system's own apt sources take `suite`'s main from."""
-    listing = subprocess.run(
-        ['apt-get', 'indextargets', '--format',
-         '$(REPO_URI) $(RELEASE) $(COMPONENT)', 'Identifier: Packages'],
-        check=True, capture_output=True, text=True).stdout
-    for line in listing.splitlines():
-        uri, release, component = line.split()
-        if (release, component) == (suite, 'main'):
-            return uri
+    # On a new system apt has read no lists yet and then shows, unless told
+    # not to care, nothing.
+    for option in ('--release-info', '--no-release-info'):
+        done = subprocess.run(
+            ['apt-get', 'indextargets', option, '--format', '|'.join(
+                f'$({name})' for name in ('ORIGIN', 'CODENAME', 'RELEASE',
+                                          'COMPONENT', 'REPO_URI')),
+             'Identifier: Packages'],
+            capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise UserError("apt cannot read the system's sources:\n"
+                            f'{_errors(done.stderr)}')
+        fitting = []
+        for line in done.stdout.splitlines():
+            origin, codename, release, component, uri = line.split('|', 4)
+            # A DVD lacks the other suites.
+            if suite in (codename, release) and component == 'main' \
+                    and not uri.startswith('cdrom:'):
+                fitting.append((origin != 'Debian', uri))
+        if fitting:
+            # Others than Debian call their suites by its names.
+            return min(fitting, key=lambda found: found[0])[1]
     raise UserError(
-        f"apt has no source for {suite} main, so the archive's place is not "
-        'known.  Add one to /etc/apt/sources.list.d.')
+        f"apt knows no source for {suite} main, so the archive's place is "
+        'not known.  Run apt-get update; if that does not help, add a source '
+        'to /etc/apt/sources.list.d.')
 
 
 class Apt:
@@ -92,10 +109,15 @@ class Apt:
         if suite:
             command += ['--target-release', suite]
         if os.geteuid() != 0:
+            if not shutil.which('sudo'):
+                raise UserError(
+                    'these packages must be installed, and there is no sudo: '
+                    f'{" ".join(packages)}{" from " if suite else ""}'
+                    f'{suite or ""}.  Install them as root, or install sudo.')
             # The configuration must survive sudo's clean environment.
             command = ['sudo', 'env', f'APT_CONFIG={self._config()}',
                        'DEBIAN_FRONTEND=noninteractive', *command]
-        self._run([*command, *packages],
+        self._run(lambda: [*command, *packages],
                   f'could not install {" ".join(packages)}')
 
     def depends(self, package: str, suite: str | None = None) -> list[str]:
@@ -112,18 +134,23 @@ class Apt:
         """The .deb of `package`, downloaded unless it is there already."""
         cache = self._dir / 'debs'
         cache.mkdir(parents=True, exist_ok=True)
-        with self._locked():
-            uris = self._query(['apt-get', 'download', '--print-uris',
-                                self._named(package, suite)])
+        command = ['apt-get', 'download', self._named(package, suite)]
+
+        def newest() -> Path:
+            uris = self._query([*command, '--print-uris'])
             name = re.search(r"^'[^']*' (\S+) \d+", uris, re.M)
             if not name:
                 raise UserError(f'apt knows no package {package}')
-            deb = cache / name.group(1)
+            return cache / name.group(1)
+
+        with self._locked():
+            deb = newest()
             if not deb.exists():
                 note(f'downloading {package}')
-                self._run(['apt-get', 'download',
-                           self._named(package, suite)],
-                          f'could not download {package}', cwd=cache)
+                self._run(lambda: command, f'could not download {package}',
+                          cwd=cache)
+                # Another one, if the lists were out of date.
+                deb = newest()
         return deb
 
     def source(self, package: str, series: str, into: Path) -> Path:
@@ -132,23 +159,17 @@ class Apt:
         Returns the .dsc.  The version is looked up, not pinned: point
         releases replace each other in the archive.
         """
-        self._ensure_lists()
-        found = re.findall(r'^Version: (\S+)$', self._query(
-            ['apt-cache', 'showsrc', '--only-source', package]), re.M)
-        fitting = [version for version in found
-                   if re.match(rf'(\d+:)?{re.escape(series)}[.+~-]', version)]
-        if not fitting:
-            raise UserError(
-                f'the archive has no {package} {series} source (it has '
-                f'{", ".join(sorted(set(found))) or "none"}).  Give a tree '
-                'of that series with --with-qemu-source DIR.')
-        version = max(fitting, key=_debian_version_key)
+        def newest() -> str:
+            found = re.findall(r'^Version: (\S+)$', self._query(
+                ['apt-cache', 'showsrc', '--only-source', package]), re.M)
+            return _newest(package, series, found)
+
         into.mkdir(parents=True, exist_ok=True)
-        note(f'downloading the source of {package} {version}')
-        self._run(['apt-get', 'source', '--download-only', '--only-source',
-                   f'{package}={version}'],
+        note(f'downloading the source of {package} {newest()}')
+        self._run(lambda: ['apt-get', 'source', '--download-only',
+                           '--only-source', f'{package}={newest()}'],
                   f'could not download the source of {package}', cwd=into)
-        upstream = version.split(':', 1)[-1]
+        upstream = newest().split(':', 1)[-1]
         return into / f'{package}_{upstream}.dsc'
 
     # -- how apt is called ------------------------------------------------
@@ -231,13 +252,16 @@ class Apt:
             raise UserError(f'{" ".join(command)}:\n{_errors(done.stderr)}')
         return done.stdout
 
-    def _run(self, command: Sequence[str], failure: str,
+    def _run(self, command: Callable[[], Sequence[str]], failure: str,
              cwd: Path | None = None) -> None:
-        """Run apt; where its lists are out of date, update and try again."""
+        """Run apt; where its lists are out of date, update and try again.
+
+        `command` is asked each time: what it names may have been replaced.
+        """
         self._ensure_lists()
         for attempt in (1, 2):
-            done = subprocess.run(command, env=self._environment(), cwd=cwd,
-                                  capture_output=True, text=True,
+            done = subprocess.run(command(), env=self._environment(),
+                                  cwd=cwd, capture_output=True, text=True,
                                   check=False)
             if done.returncode == 0:
                 return
@@ -257,6 +281,20 @@ def _write_if_changed(path: Path, text: str) -> None:
         path.write_text(text)
 
 
-def _debian_version_key(version: str) -> tuple[int, ...]:
-    """Order within one series: its numbers decide (10.0.9 < 10.0.13)."""
-    return tuple(int(number) for number in re.findall(r'\d+', version))
+def _newest(package: str, series: str, found: Sequence[str]) -> str:
+    """The newest of the versions `found` that is of the series."""
+    fitting = [version for version in found
+               if re.match(rf'(\d+:)?{re.escape(series)}[.+~-]', version)]
+    if not fitting:
+        raise UserError(
+            f'the archive has no {package} {series} source (it has '
+            f'{", ".join(sorted(set(found))) or "none"}).  Give a tree '
+            'of that series with --with-qemu-source DIR.')
+    return max(fitting, key=functools.cmp_to_key(_compare))
+
+
+def _compare(one: str, other: str) -> int:
+    """Debian's order of versions, in which ~rc1 comes before nothing."""
+    return 1 if subprocess.run(
+        ['dpkg', '--compare-versions', one, 'gt', other],
+        check=False).returncode == 0 else -1

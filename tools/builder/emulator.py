@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 import subprocess
 from pathlib import Path
 
 from . import ninja, packages, qemu_source
-from .paths import EMULATOR, QEMU_BUILD
+from .paths import EMULATOR, QEMU_BUILD, ROOT
 from .say import UserError, step
 
 # Where Debian's packages have it (packages.FIRMWARE).
@@ -35,6 +36,14 @@ CONFIGURE = [
     '--python=/usr/bin/python3',
     f'--firmwarepath={":".join(FIRMWARE)}',
 ]
+
+
+def check_place() -> None:
+    """Before minutes are spent on what must fail."""
+    if re.search(r'[\s:]', str(ROOT)):
+        raise UserError(f'QEMU cannot be built below "{ROOT}": its configure '
+                        'refuses paths with spaces or colons.  Move the '
+                        'clone elsewhere.')
 
 
 def build(own_source: Path | None = None,

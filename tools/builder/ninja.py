@@ -4,41 +4,47 @@
 from __future__ import annotations
 
 import collections
+import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
 from .say import Progress, UserError
 
 COUNT = re.compile(r'^\[(\d+)/(\d+)\] ')
+# Of a failed build: enough for a template's error, and still read.
+LINES = 60
 
 
 def build(directory: Path, targets: list[str], what: str) -> None:
     """Build `targets` in `directory`."""
     command = ['ninja', '-C', str(directory), *targets]
     progress = None
-    tail: collections.deque[str] = collections.deque(maxlen=60)
+    # A compiler's first complaint is the one that matters: from the first
+    # failed command on.  Where none failed, ninja's last words.
+    failure: list[str] = []
+    tail: collections.deque[str] = collections.deque(maxlen=LINES)
     with subprocess.Popen(command, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True,
-                          errors='replace') as ninja:
+                          errors='replace',
+                          # A user's own would not be understood here.
+                          env={**os.environ, 'NINJA_STATUS': '[%f/%t] '}
+                          ) as ninja:
         assert ninja.stdout
-        for line in ninja.stdout:
-            tail.append(line.rstrip())
-            count = COUNT.match(line)
-            if count:
-                progress = progress or Progress(what)
-                progress.at(int(count.group(1)), int(count.group(2)))
-    if progress:
-        progress.end()
+        try:
+            for line in ninja.stdout:
+                count = COUNT.match(line)
+                if count:
+                    progress = progress or Progress(what)
+                    progress.at(int(count.group(1)), int(count.group(2)))
+                if failure or line.startswith('FAILED:'):
+                    failure.append(line.rstrip())
+                tail.append(line.rstrip())
+        finally:
+            if progress:
+                progress.end()
     if ninja.returncode:
-        text = '\n'.join(_from_failure(list(tail)))
+        text = '\n'.join(failure[:LINES] or tail)
         raise UserError(f'building {what} failed '
-                        f'({" ".join(command)}):\n{text}')
-
-
-def _from_failure(lines: list[str]) -> list[str]:
-    """From the first failed command on, without the progress before it."""
-    for index, line in enumerate(lines):
-        if line.startswith('FAILED:'):
-            return lines[index:]
-    return lines
+                        f'({shlex.join(command)}):\n{text}')

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import signal
 import sys
-from pathlib import Path
 from typing import Callable
 
+from . import qemu_source
 from .say import UserError
 
 
@@ -17,7 +18,8 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     """Options that say what to build."""
     group = parser.add_argument_group('building')
     group.add_argument(
-        '--with-qemu-source', metavar='DIR', type=Path,
+        '--with-qemu-source', metavar='DIR',
+        type=qemu_source.own_tree,
         help='build from this QEMU 10.0 tree instead of Debian\'s source '
         'package; it is copied, not changed')
     group.add_argument(
@@ -32,9 +34,16 @@ def run(main: Callable[[], int]) -> None:
     # So that whatever was started is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        sys.exit(main())
-    except UserError as error:
+        status = main()
+        sys.stdout.flush()
+    except (UserError, PermissionError) as error:
         print(f'error: {error}', file=sys.stderr)
-        sys.exit(2)
+        status = 2
     except KeyboardInterrupt:
-        sys.exit(130)
+        status = 128 + signal.SIGINT
+    except BrokenPipeError:
+        # As for any program whose reader has gone; and Python is not to
+        # stumble over it once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 128 + signal.SIGPIPE
+    sys.exit(status)

@@ -51,9 +51,12 @@ def ensure(names: list[str]) -> None:
 
 
 def _is_installed(name: str) -> bool:
-    done = subprocess.run(
-        ['dpkg-query', '--show', '--showformat', '${db:Status-Status} '
-         '${Version}', name], capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            ['dpkg-query', '--show', '--showformat', '${db:Status-Status} '
+             '${Version}', name], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return False    # not Debian; what is next to come, Apt, says so
     status, _, version = done.stdout.partition(' ')
     if done.returncode or status != 'installed':
         return False

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -25,12 +26,18 @@ from .paths import BUILD, PATCHES, QEMU_SERIES, QEMU_SOURCE, ROOT
 from .say import UserError, note, step
 
 BASE_TAG = 'base'
+# Tags on what somebody changed in the tree.
+SAVED = 'saved-*'
 SUBPROJECT = 'subprojects/xen-overlay'
 # Not part of QEMU's source, so not git's business: the link to ourselves.
 EXCLUDED = [f'/{SUBPROJECT}', '__pycache__/']
 
 # Commits get fixed names and dates: the same series gives the same hash.
-IDENTITY = {
+# What is set for another repository is left out: in a hook or under "git
+# rebase --exec", GIT_DIR is the one that this project itself lies in.
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items()
+       if not name.startswith('GIT_')},
     'GIT_AUTHOR_NAME': 'xen-overlay', 'GIT_AUTHOR_EMAIL': '',
     'GIT_COMMITTER_NAME': 'xen-overlay', 'GIT_COMMITTER_EMAIL': '',
     'GIT_AUTHOR_DATE': '2025-01-01T00:00:00Z',
@@ -50,7 +57,7 @@ def prepare(tree: Path = QEMU_SOURCE, own: Path | None = None) -> Path:
     `own`: a QEMU tree of the user's, copied instead of Debian's; it is not
     changed.
     """
-    origin = _origin(own)
+    origin = _origin(own and own_tree(str(own)))
     if not _has_base(tree, origin):
         _create(tree, origin, own)
     _apply_series(tree)
@@ -61,20 +68,32 @@ def prepare(tree: Path = QEMU_SOURCE, own: Path | None = None) -> Path:
 # -- the tree without our patches ------------------------------------------
 
 
+def own_tree(name: str) -> Path:
+    """A QEMU tree of the user's, or a UserError that says what it is not."""
+    own = Path(name)
+    if not (own / 'configure').exists() or not (own / 'VERSION').exists():
+        raise UserError(f'{own} is not a QEMU source tree (no configure and '
+                        'VERSION file in it).')
+    if own.resolve() == QEMU_SOURCE.resolve():
+        raise UserError(f'{own} is the patched copy that the build makes for '
+                        'itself; it is used without being named.')
+    version = _version(own)
+    if not version.startswith(f'{QEMU_SERIES}.'):
+        raise UserError(
+            f'{own} is QEMU {version}; the patches are for {QEMU_SERIES}.x.  '
+            'Give a tree of that series, or none to use Debian\'s.')
+    return own
+
+
+def _version(tree: Path) -> str:
+    return (tree / 'VERSION').read_text().strip()
+
+
 def _origin(own: Path | None) -> str:
     """A name for where the base comes from, to notice when that changes."""
     if own is None:
         return f'Debian source package qemu, series {QEMU_SERIES}'
-    version_file = own / 'VERSION'
-    if not (own / 'configure').exists() or not version_file.exists():
-        raise UserError(f'{own} is not a QEMU source tree (no configure and '
-                        'VERSION file in it).')
-    version = version_file.read_text().strip()
-    if not version.startswith(f'{QEMU_SERIES}.'):
-        raise UserError(
-            f'{own} is QEMU {version}; the patches are for {QEMU_SERIES}.x.  '
-            f'Give a tree of that series, or none to use Debian\'s.')
-    return f'{own.resolve()}, QEMU {version}, {_newest_change(own)}'
+    return f'{own.resolve()}, QEMU {_version(own)}, {_newest_change(own)}'
 
 
 def _newest_change(own: Path) -> str:
@@ -101,10 +120,9 @@ def _is_not_source(folder: str, names: list[str]) -> set[str]:
 def _has_base(tree: Path, origin: str) -> bool:
     if not (tree / '.git').exists():
         return False
-    done = subprocess.run(
-        ['git', '-C', str(tree), 'log', '-1', '--format=%B', BASE_TAG],
-        capture_output=True, text=True, check=False)
-    return done.returncode == 0 and done.stdout.strip() == origin
+    base = _commit(tree, BASE_TAG)
+    return base is not None and origin == _git(
+        tree, 'log', '-1', '--format=%B', base).strip()
 
 
 def _create(tree: Path, origin: str, own: Path | None) -> None:
@@ -141,7 +159,9 @@ def _create(tree: Path, origin: str, own: Path | None) -> None:
 
 def _set_aside(tree: Path) -> None:
     """Remove a tree that is no longer wanted, but not somebody's work."""
-    if (tree / '.git').exists() and not _dirty(tree):
+    if (tree / '.git').exists() and not (
+            _dirty(tree) or _is_work(tree)
+            or _git(tree, 'tag', '--list', SAVED)):
         shutil.rmtree(tree)
         return
     for number in range(1, 1000):
@@ -169,18 +189,35 @@ def _apply_series(tree: Path) -> None:
     if wanted is None:
         step(f'applying {len(patches())} patches to QEMU')
         wanted = _build_series(tree, tag)
-    if _commit(tree, 'HEAD') == wanted and not _dirty(tree):
+    dirty = _dirty(tree)
+    if _commit(tree, 'HEAD') == wanted and not dirty:
         return
-    if _dirty(tree):
-        # A half-applied series, or somebody at work in the tree: it must be
-        # put right, and must not be lost.
-        saved = f'saved-{len(_git(tree, "tag", "--list", "saved-*").split())}'
+    # A half-applied series, or somebody at work in the tree: it must be put
+    # right, and must not be lost.
+    if dirty:
         _git(tree, 'add', '--all')
-        commit = _git(tree, 'stash', 'create', 'changes found in the tree')
-        _git(tree, 'tag', saved, commit.strip())
+        _git(tree, 'commit', '--quiet', '--no-verify', '--allow-empty',
+             '-m', 'changes found in the tree')
+    if _is_work(tree, wanted):
+        taken = _git(tree, 'tag', '--list', SAVED).split()
+        saved = next(name for name in map('saved-{}'.format, itertools.count())
+                     if name not in taken)
+        _git(tree, 'tag', saved, 'HEAD')
         note(f'changes found in {tree} are kept in its git tag {saved}')
     _git(tree, 'reset', '--quiet', '--hard', wanted)
     _git(tree, 'clean', '--quiet', '-d', '--force')
+
+
+def _is_work(tree: Path, wanted: str = BASE_TAG) -> bool:
+    """Whether HEAD has what neither `wanted` nor a tag of ours has.
+
+    Commits made into patches (CONTRIBUTING.md) come back as other commits
+    with the same files.
+    """
+    return not (_git(tree, 'tag', '--list', '--points-at', 'HEAD',
+                     BASE_TAG, 'series-*', SAVED)
+                or _git(tree, 'rev-parse', 'HEAD^{tree}') ==
+                _git(tree, 'rev-parse', f'{wanted}^{{tree}}'))
 
 
 def _build_series(tree: Path, tag: str) -> str:
@@ -204,17 +241,16 @@ def _apply(side: Path, patch: Path) -> None:
     done = subprocess.run(
         ['git', 'am', '--quiet', '--committer-date-is-author-date',
          '--keep-cr', str(patch)],
-        cwd=side, env={**os.environ, **IDENTITY}, capture_output=True,
-        text=True, check=False)
+        cwd=side, env=ENVIRONMENT, capture_output=True, text=True,
+        errors='replace', check=False)
     if done.returncode:
-        version = (side / 'VERSION').read_text().strip()
-        reason = re.sub(r'^hint:.*\n?', '', done.stdout + done.stderr,
-                        flags=re.M).strip()
+        # Without git's advice, which is for a tree that is kept.
+        reason = re.sub(r'^hint:.*\n?', '', done.stderr, flags=re.M).strip()
         raise UserError(
-            f'{patch.relative_to(ROOT)} does not apply to QEMU {version}:\n'
-            f'{reason}\nUpdate the patch (CONTRIBUTING.md, "The QEMU '
-            'patches"), or build against another tree with '
-            '--with-qemu-source DIR.')
+            f'{patch.relative_to(ROOT)} does not apply to QEMU '
+            f'{_version(side)}:\n{reason}\n'
+            'Update the patch (CONTRIBUTING.md, "The QEMU patches"), or '
+            'build against another tree with --with-qemu-source DIR.')
 
 
 def _link_ourselves(tree: Path) -> None:
@@ -232,7 +268,8 @@ def _link_ourselves(tree: Path) -> None:
 def _commit(tree: Path, name: str) -> str | None:
     done = subprocess.run(
         ['git', '-C', str(tree), 'rev-parse', '--quiet', '--verify',
-         f'{name}^{{commit}}'], capture_output=True, text=True, check=False)
+         f'{name}^{{commit}}'], env=ENVIRONMENT, capture_output=True,
+        text=True, check=False)
     return done.stdout.strip() or None
 
 
@@ -245,8 +282,8 @@ def _git(where: Path, *arguments: str) -> str:
 
 
 def _run(command: list[str]) -> str:
-    done = subprocess.run(command, env={**os.environ, **IDENTITY},
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True,
+                          text=True, errors='replace', check=False)
     if done.returncode:
         raise UserError(f'{" ".join(command)}:\n{done.stderr.strip()}')
     return done.stdout
