@@ -23,6 +23,12 @@ std::uint64_t address(void *pointer)
     return reinterpret_cast<std::uintptr_t>(pointer);
 }
 
+const void *pointer(std::uint64_t address)
+{
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): that is how KVM says it
+    return reinterpret_cast<const void *>(std::uintptr_t{address});
+}
+
 Status set(Ioctls &ioctls, kvm_xen_hvm_attr attr)
 {
     return Status::from_errno(ioctls.vm_ioctl(KVM_XEN_HVM_SET_ATTR, &attr));
@@ -32,6 +38,28 @@ Status set(Ioctls &ioctls, VcpuId vcpu, kvm_xen_vcpu_attr attr)
 {
     return Status::from_errno(
         ioctls.vcpu_ioctl(vcpu, KVM_XEN_VCPU_SET_ATTR, &attr));
+}
+
+Result<kvm_xen_hvm_attr> get(Ioctls &ioctls, std::uint16_t type)
+{
+    kvm_xen_hvm_attr attr = {};
+    attr.type = type;
+    const int ret = ioctls.vm_ioctl(KVM_XEN_HVM_GET_ATTR, &attr);
+    if (ret < 0) {
+        return Error(ret);
+    }
+    return attr;
+}
+
+Result<kvm_xen_vcpu_attr> get(Ioctls &ioctls, VcpuId vcpu, std::uint16_t type)
+{
+    kvm_xen_vcpu_attr attr = {};
+    attr.type = type;
+    const int ret = ioctls.vcpu_ioctl(vcpu, KVM_XEN_VCPU_GET_ATTR, &attr);
+    if (ret < 0) {
+        return Error(ret);
+    }
+    return attr;
 }
 
 } // namespace
@@ -45,16 +73,11 @@ Result<bool> KvmPort::has_vcpu_info_hva(VcpuId vcpu)
 {
     // Reading it is enough: a kernel answers -ENOENT for a type it does not
     // know.
-    kvm_xen_vcpu_attr attr = {};
-    attr.type = KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA;
-    const int ret = ioctls_.vcpu_ioctl(vcpu, KVM_XEN_VCPU_GET_ATTR, &attr);
-    if (ret == -ENOENT) {
-        return false;
+    const auto attr = get(ioctls_, vcpu, KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA);
+    if (!attr && attr.error() != Error(-ENOENT)) {
+        return attr.error();
     }
-    if (ret < 0) {
-        return Error(ret);
-    }
-    return true;
+    return attr.has_value();
 }
 
 const char *KvmPort::requirement(core::SharedInfoBackend backend) const
@@ -126,13 +149,56 @@ Status KvmPort::set_long_mode(bool long_mode)
 
 Result<bool> KvmPort::long_mode()
 {
-    kvm_xen_hvm_attr attr = {};
-    attr.type = KVM_XEN_ATTR_TYPE_LONG_MODE;
-    const int ret = ioctls_.vm_ioctl(KVM_XEN_HVM_GET_ATTR, &attr);
-    if (ret < 0) {
-        return Error(ret);
+    const auto attr = get(ioctls_, KVM_XEN_ATTR_TYPE_LONG_MODE);
+    if (!attr) {
+        return attr.error();
     }
-    return attr.u.long_mode != 0;
+    return attr->u.long_mode != 0;
+}
+
+Result<std::optional<Gfn>> KvmPort::shared_info_gfn()
+{
+    const auto attr = get(ioctls_, KVM_XEN_ATTR_TYPE_SHARED_INFO);
+    if (!attr) {
+        return attr.error();
+    }
+    const std::uint64_t gfn = attr->u.shared_info.gfn;
+    return gfn == KVM_XEN_INVALID_GFN ? std::nullopt : std::optional(Gfn{gfn});
+}
+
+Result<const void *> KvmPort::shared_info_hva()
+{
+    if (!has_shared_info_hva()) {
+        return nullptr;
+    }
+    const auto attr = get(ioctls_, KVM_XEN_ATTR_TYPE_SHARED_INFO_HVA);
+    if (!attr) {
+        return attr.error();
+    }
+    return pointer(attr->u.shared_info.hva);
+}
+
+Result<std::optional<Gpa>> KvmPort::vcpu_info_gpa(VcpuId vcpu)
+{
+    const auto attr = get(ioctls_, vcpu, KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO);
+    if (!attr) {
+        return attr.error();
+    }
+    const std::uint64_t gpa = attr->u.gpa;
+    return gpa == KVM_XEN_INVALID_GPA ? std::nullopt : std::optional(Gpa{gpa});
+}
+
+Result<const void *> KvmPort::vcpu_info_hva(VcpuId vcpu)
+{
+    const auto attr = get(ioctls_, vcpu, KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA);
+    if (!attr) {
+        // A kernel that does not know the attribute has none set.
+        if (attr.error() == Error(-ENOENT)) {
+            return nullptr;
+        }
+        return attr.error();
+    }
+    return pointer(attr->u.hva);
 }
 
 } // namespace xovl::kvm

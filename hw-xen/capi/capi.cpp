@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The C interface: translates between xovl.h and the core, and decides
 // nothing.
+#include <algorithm>
+#include <cerrno>
+
 #include "core/overlay.hpp"
 #include "core/ports.hpp"
+#include "core/snapshot.hpp"
 #include "kvm/ioctls.hpp"
 #include "kvm/kvm_port.hpp"
 #include "xen-overlay/xovl.h"
@@ -107,6 +111,24 @@ core::BackendRequest to_request(const XovlConfig &config)
         break;
     }
     return request;
+}
+
+XovlAttribute to_attribute(core::Difference::Attribute attribute)
+{
+    using Attribute = core::Difference::Attribute;
+    switch (attribute) {
+    case Attribute::LongMode:
+        return XOVL_ATTRIBUTE_LONG_MODE;
+    case Attribute::SharedInfoGfn:
+        return XOVL_ATTRIBUTE_SHARED_INFO_GFN;
+    case Attribute::SharedInfoHva:
+        return XOVL_ATTRIBUTE_SHARED_INFO_HVA;
+    case Attribute::VcpuInfoGpa:
+        return XOVL_ATTRIBUTE_VCPU_INFO_GPA;
+    case Attribute::VcpuInfoHva:
+        return XOVL_ATTRIBUTE_VCPU_INFO_HVA;
+    }
+    return XOVL_ATTRIBUTE_LONG_MODE;
 }
 
 } // namespace
@@ -251,4 +273,80 @@ XovlVcpuInfoPlace xovl_vcpu_info(const XovlOverlay *overlay, uint32_t vcpu)
 bool xovl_is_broken(const XovlOverlay *overlay)
 {
     return overlay->overlay.broken();
+}
+
+XovlStats xovl_stats(const XovlOverlay *overlay)
+{
+    const core::Stats stats = overlay->overlay.stats();
+    return {
+        .maps = stats.maps,
+        .unmaps = stats.unmaps,
+        .shared_info_sets = stats.shared_info_sets,
+        .vcpu_info_sets = stats.vcpu_info_sets,
+        .registrations = stats.registrations,
+        .rejected = stats.rejected,
+        .kvm_errors = stats.hypervisor_errors,
+    };
+}
+
+void xovl_verify(XovlOverlay *overlay,
+                 void (*found)(void *opaque, const XovlDifference *difference),
+                 void *opaque)
+{
+    for (const core::Difference &difference : overlay->overlay.verify()) {
+        const XovlDifference result = {
+            .attribute = to_attribute(difference.attribute),
+            .has_vcpu = difference.vcpu.has_value(),
+            .vcpu = difference.vcpu.value_or(VcpuId{0}).value,
+            .has_expected = difference.expected.has_value(),
+            .expected = difference.expected.value_or(0),
+            .has_actual = difference.actual.has_value(),
+            .actual = difference.actual.value_or(0),
+        };
+        found(opaque, &result);
+    }
+}
+
+XovlSharedInfoSnapshot xovl_read_shared_info(const XovlOverlay *overlay)
+{
+    const core::SharedInfoSnapshot info = core::read_shared_info(
+        overlay->overlay.page(), overlay->overlay.is_long_mode());
+    XovlSharedInfoSnapshot result = {
+        .long_mode = info.long_mode,
+        .ports = info.ports,
+        .wc_version = info.wc_version,
+        .wc_seconds = info.wc_seconds,
+        .wc_nanoseconds = info.wc_nanoseconds,
+        .pending = {},
+        .masked = {},
+        .max_pfn = info.max_pfn,
+        .nmi_reason = info.nmi_reason,
+    };
+    static_assert(sizeof(result.pending) == sizeof(info.pending));
+    std::copy(info.pending.begin(), info.pending.end(), result.pending);
+    std::copy(info.masked.begin(), info.masked.end(), result.masked);
+    return result;
+}
+
+int xovl_read_vcpu_info(const XovlOverlay *overlay, uint32_t vcpu,
+                        XovlVcpuInfoSnapshot *snapshot)
+{
+    const void *area = overlay->overlay.vcpu_info(VcpuId{vcpu}).host;
+    if (area == nullptr) {
+        return -ENOENT;
+    }
+    const core::VcpuInfoSnapshot info =
+        core::read_vcpu_info(area, overlay->overlay.is_long_mode());
+    *snapshot = {
+        .upcall_pending = info.upcall_pending,
+        .upcall_mask = info.upcall_mask,
+        .pending_sel = info.pending_sel,
+        .time_version = info.time.version,
+        .tsc_timestamp = info.time.tsc_timestamp,
+        .system_time = info.time.system_time,
+        .tsc_to_system_mul = info.time.tsc_to_system_mul,
+        .tsc_shift = info.time.tsc_shift,
+        .flags = info.time.flags,
+    };
+    return 0;
 }

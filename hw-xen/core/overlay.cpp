@@ -185,15 +185,23 @@ Status Overlay::detach_vcpu(VcpuId vcpu)
     return done;
 }
 
+Status Overlay::requested(Status status)
+{
+    if (!status) {
+        ++rejected_;
+    }
+    return status;
+}
+
 Status Overlay::map(Gpa gpa)
 {
     if (broken_) {
-        return Error(-EIO);
+        return requested(Error(-EIO));
     }
     if (abi::offset_in_page(gpa) != 0) {
-        return Error(-EINVAL);
+        return requested(Error(-EINVAL));
     }
-    return move(gpa);
+    return requested(move(gpa));
 }
 
 Status Overlay::unmap()
@@ -210,9 +218,19 @@ Status Overlay::move(std::optional<Gpa> to)
     step_move(transaction, to);
     const Status done = finish(transaction);
     if (done) {
-        gpa_ = to;
+        set_gpa(to);
     }
     return done;
+}
+
+void Overlay::set_gpa(std::optional<Gpa> gpa)
+{
+    if (gpa) {
+        ++maps_;
+    } else if (gpa_) {
+        ++unmaps_;
+    }
+    gpa_ = gpa;
 }
 
 void Overlay::step_move(Transaction &transaction, std::optional<Gpa> to)
@@ -287,6 +305,15 @@ Status Overlay::replace(VcpuId vcpu, Registration next)
 
 Status Overlay::register_vcpu_info(VcpuId vcpu, Gpa gpa)
 {
+    const Status done = requested(try_register_vcpu_info(vcpu, gpa));
+    if (done) {
+        ++registrations_;
+    }
+    return done;
+}
+
+Status Overlay::try_register_vcpu_info(VcpuId vcpu, Gpa gpa)
+{
     if (broken_) {
         return Error(-EIO);
     }
@@ -331,7 +358,7 @@ Status Overlay::restore(std::optional<Gpa> gpa, bool long_mode)
     const Status done = finish(transaction);
     if (done) {
         long_mode_ = long_mode;
-        gpa_ = gpa;
+        set_gpa(gpa);
     }
     return done;
 }
@@ -404,6 +431,19 @@ Status Overlay::refresh_wallclock()
         return mode.error();
     }
     return switch_long_mode(*mode, *mode);
+}
+
+Stats Overlay::stats() const
+{
+    return {
+        .maps = maps_,
+        .unmaps = unmaps_,
+        .shared_info_sets = hypervisor_.shared_info_sets(),
+        .vcpu_info_sets = hypervisor_.vcpu_info_sets(),
+        .registrations = registrations_,
+        .rejected = rejected_,
+        .hypervisor_errors = hypervisor_.errors(),
+    };
 }
 
 VcpuInfoPlace Overlay::vcpu_info(VcpuId vcpu) const

@@ -82,6 +82,8 @@ struct Call {
         SetVcpuInfo,
         SetLongMode,
         LongMode,
+        GetSharedInfo,
+        GetVcpuInfo,
     };
 
     Op op;
@@ -118,6 +120,10 @@ inline std::ostream &operator<<(std::ostream &out, const Call &call)
         return out << "set_long_mode(" << call.setting.value << ')';
     case Call::Op::LongMode:
         return out << "long_mode()";
+    case Call::Op::GetSharedInfo:
+        return out << "shared_info()";
+    case Call::Op::GetVcpuInfo:
+        return out << "vcpu_info(" << call.vcpu->value << ')';
     }
     return out;
 }
@@ -233,7 +239,56 @@ public:
         return state_.long_mode;
     }
 
+    core::Result<std::optional<abi::Gfn>> shared_info_gfn() override
+    {
+        return get<std::optional<abi::Gfn>>(
+            {Call::Op::GetSharedInfo}, Setting::Kind::Guest, state_.shared_info,
+            [](auto value) { return abi::Gfn{value}; });
+    }
+    core::Result<const void *> shared_info_hva() override
+    {
+        return get<const void *>({Call::Op::GetSharedInfo}, Setting::Kind::Host,
+                                 state_.shared_info, as_pointer);
+    }
+    core::Result<std::optional<abi::Gpa>>
+    vcpu_info_gpa(abi::VcpuId vcpu) override
+    {
+        return get<std::optional<abi::Gpa>>(
+            {Call::Op::GetVcpuInfo, vcpu}, Setting::Kind::Guest,
+            vcpu_info(vcpu), [](auto value) { return abi::Gpa{value}; });
+    }
+    core::Result<const void *> vcpu_info_hva(abi::VcpuId vcpu) override
+    {
+        return get<const void *>({Call::Op::GetVcpuInfo, vcpu},
+                                 Setting::Kind::Host, vcpu_info(vcpu),
+                                 as_pointer);
+    }
+
+    // Behind everybody's back.
+    void tamper_shared_info(Setting setting) { state_.shared_info = setting; }
+    void tamper_vcpu_info(abi::VcpuId vcpu, Setting setting)
+    {
+        state_.vcpu_info[vcpu] = setting;
+    }
+
 private:
+    static const void *as_pointer(std::uint64_t value)
+    {
+        return reinterpret_cast<const void *>(std::uintptr_t{value});
+    }
+
+    // A setting of the other kind reads as none.
+    template <typename T, typename Convert>
+    core::Result<T> get(Call call, Setting::Kind kind, Setting setting,
+                        Convert convert)
+    {
+        calls_.push_back(call);
+        if (const auto error = faults_.next()) {
+            return core::Error(*error);
+        }
+        return setting.kind == kind ? T{convert(setting.value)} : T{};
+    }
+
     core::Status set(Setting &setting, Setting next)
     {
         const auto error = faults_.next();

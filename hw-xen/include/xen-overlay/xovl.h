@@ -78,6 +78,63 @@ typedef struct XovlVcpuInfoPlace {
     void *host;   /* NULL for XOVL_VCPU_INFO_NONE only */
 } XovlVcpuInfoPlace;
 
+/* What happened since xovl_new(); see XenOverlayStats in QEMU's QAPI schema. */
+typedef struct XovlStats {
+    uint64_t maps;
+    uint64_t unmaps;
+    uint64_t shared_info_sets;
+    uint64_t vcpu_info_sets;
+    uint64_t registrations;
+    uint64_t rejected;
+    uint64_t kvm_errors;
+} XovlStats;
+
+typedef enum XovlAttribute {
+    XOVL_ATTRIBUTE_LONG_MODE,
+    XOVL_ATTRIBUTE_SHARED_INFO_GFN,
+    XOVL_ATTRIBUTE_SHARED_INFO_HVA,
+    XOVL_ATTRIBUTE_VCPU_INFO_GPA,
+    XOVL_ATTRIBUTE_VCPU_INFO_HVA,
+} XovlAttribute;
+
+/* Something that KVM has otherwise than the overlay believes. */
+typedef struct XovlDifference {
+    XovlAttribute attribute;
+    bool has_vcpu;
+    uint32_t vcpu;
+    /* Not for host addresses, nor for "none" or no answer. */
+    bool has_expected;
+    uint64_t expected;
+    bool has_actual;
+    uint64_t actual;
+} XovlDifference;
+
+/* shared_info, whichever layout the guest uses.  Bit 0 is port 0. */
+typedef struct XovlSharedInfoSnapshot {
+    bool long_mode;
+    uint32_t ports;
+    uint32_t wc_version;
+    uint64_t wc_seconds;
+    uint32_t wc_nanoseconds;
+    uint64_t pending[64];
+    uint64_t masked[64];
+    uint64_t max_pfn;
+    uint64_t nmi_reason;
+} XovlSharedInfoSnapshot;
+
+/* A vcpu_info, likewise. */
+typedef struct XovlVcpuInfoSnapshot {
+    bool upcall_pending;
+    bool upcall_mask;
+    uint64_t pending_sel;
+    uint32_t time_version;
+    uint64_t tsc_timestamp;
+    uint64_t system_time;
+    uint32_t tsc_to_system_mul;
+    int8_t tsc_shift;
+    uint8_t flags;
+} XovlVcpuInfoSnapshot;
+
 /* `ops` and `config->page` must outlive the overlay.  Never NULL. */
 XovlOverlay *xovl_new(const XovlConfig *config, const XovlOps *ops,
                       void *opaque);
@@ -123,6 +180,22 @@ XovlDefaultVcpuInfo
 xovl_default_vcpu_info_backend(const XovlOverlay *overlay);
 XovlVcpuInfoPlace xovl_vcpu_info(const XovlOverlay *overlay, uint32_t vcpu);
 bool xovl_is_broken(const XovlOverlay *overlay);
+
+XovlStats xovl_stats(const XovlOverlay *overlay);
+
+/*
+ * Read KVM's attributes back and call `found` for each that is not as the
+ * overlay believes.  Each vCPU leaves KVM_RUN for it; nothing is changed.
+ */
+void xovl_verify(XovlOverlay *overlay,
+                 void (*found)(void *opaque, const XovlDifference *difference),
+                 void *opaque);
+
+/* These two change nothing and ask nobody. */
+XovlSharedInfoSnapshot xovl_read_shared_info(const XovlOverlay *overlay);
+/* -ENOENT: the vCPU has no vcpu_info. */
+int xovl_read_vcpu_info(const XovlOverlay *overlay, uint32_t vcpu,
+                        XovlVcpuInfoSnapshot *snapshot);
 
 #ifdef __cplusplus
 }

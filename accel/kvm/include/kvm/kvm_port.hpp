@@ -36,6 +36,11 @@ public:
     core::Status set_vcpu_info_hva(abi::VcpuId vcpu, void *area) override;
     core::Status set_long_mode(bool long_mode) override;
     core::Result<bool> long_mode() override;
+    core::Result<std::optional<abi::Gfn>> shared_info_gfn() override;
+    core::Result<const void *> shared_info_hva() override;
+    core::Result<std::optional<abi::Gpa>>
+    vcpu_info_gpa(abi::VcpuId vcpu) override;
+    core::Result<const void *> vcpu_info_hva(abi::VcpuId vcpu) override;
 
 private:
     Ioctls &ioctls_;

@@ -17,11 +17,14 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "abi/types.hpp"
 #include "core/backend.hpp"
+#include "core/counted_hypervisor.hpp"
 #include "core/pinned_area.hpp"
 #include "core/ports.hpp"
 #include "core/result.hpp"
@@ -38,6 +41,35 @@ struct VcpuInfoPlace {
     Source source = Source::None;
     std::optional<abi::Gpa> gpa; // nullopt: not in guest memory now
     void *host = nullptr;        // null for Source::None only
+};
+
+// What happened since the overlay was made.
+struct Stats {
+    std::uint64_t maps;   // that succeeded, restore() included
+    std::uint64_t unmaps; // of a page that was mapped
+    std::uint64_t shared_info_sets;
+    std::uint64_t vcpu_info_sets;
+    std::uint64_t registrations; // that took effect, restored ones included
+    std::uint64_t rejected;      // maps and registrations that did not
+    std::uint64_t hypervisor_errors;
+};
+
+// Something that the hypervisor has otherwise than the overlay believes.
+struct Difference {
+    enum class Attribute : std::uint8_t {
+        LongMode,
+        SharedInfoGfn,
+        SharedInfoHva,
+        VcpuInfoGpa,
+        VcpuInfoHva,
+    };
+
+    Attribute attribute;
+    std::optional<abi::VcpuId> vcpu;
+    // A frame, an address, 0 or 1; nullopt: none, or the hypervisor did not
+    // say, or a host address, which is nobody's business outside.
+    std::optional<std::uint64_t> expected;
+    std::optional<std::uint64_t> actual;
 };
 
 class Overlay
@@ -85,6 +117,11 @@ public:
     // guest's clock, so it must follow whenever that clock was set.
     Status refresh_wallclock();
 
+    // Reads back what the hypervisor has and compares.  Changes nothing.
+    std::vector<Difference> verify();
+
+    [[nodiscard]] Stats stats() const;
+    [[nodiscard]] const void *page() const { return page_; }
     [[nodiscard]] std::optional<abi::Gpa> gpa() const { return gpa_; }
     [[nodiscard]] SharedInfoBackend shared_info_backend() const
     {
@@ -108,7 +145,10 @@ private:
 
     // Ends an operation: what it answers, and whether this is broken now.
     Status finish(Transaction &transaction);
+    // Makes what a guest asked for count as rejected if it was.
+    Status requested(Status status);
     Status move(std::optional<abi::Gpa> to);
+    void set_gpa(std::optional<abi::Gpa> gpa);
     void step_move(Transaction &transaction, std::optional<abi::Gpa> to);
     Status switch_long_mode(bool from, bool to);
     void step_long_mode(Transaction &transaction, bool from, bool to);
@@ -119,11 +159,12 @@ private:
     Status tell_nothing(abi::VcpuId vcpu);
     // Whether the hypervisor was told anything of a vCPU in its default slot.
     [[nodiscard]] bool default_slot_is_told(abi::VcpuId vcpu) const;
+    Status try_register_vcpu_info(abi::VcpuId vcpu, abi::Gpa gpa);
     // Replaces a vCPU's place, in the hypervisor and here.
     Status replace(abi::VcpuId vcpu, Registration next);
     Status choose_default_backend(abi::VcpuId vcpu);
 
-    Hypervisor &hypervisor_;
+    CountedHypervisor hypervisor_;
     AddressSpace &space_;
     std::byte *page_;
     BackendRequest request_;
@@ -135,6 +176,10 @@ private:
     std::atomic<bool> long_mode_ = false;
     std::atomic<bool> broken_ = false;
     const char *refusal_ = nullptr;
+    std::uint64_t maps_ = 0;
+    std::uint64_t unmaps_ = 0;
+    std::uint64_t registrations_ = 0;
+    std::uint64_t rejected_ = 0;
 };
 
 } // namespace xovl::core

@@ -70,6 +70,13 @@ public:
 
     virtual Status set_long_mode(bool long_mode) = 0;
     virtual Result<bool> long_mode() = 0;
+
+    // What is set; nullopt or null: nothing, or set by the other kind of
+    // address.
+    virtual Result<std::optional<abi::Gfn>> shared_info_gfn() = 0;
+    virtual Result<const void *> shared_info_hva() = 0;
+    virtual Result<std::optional<abi::Gpa>> vcpu_info_gpa(abi::VcpuId vcpu) = 0;
+    virtual Result<const void *> vcpu_info_hva(abi::VcpuId vcpu) = 0;
 };
 
 // A piece of guest RAM that stays where it is until it is unpinned.
