@@ -91,11 +91,12 @@ class OverlayTest(QemuSystemTest):
         self.vm.launch()
 
     def launch_bare_metal(self, guest: str, append: str, *arguments: str,
-                          **options: str) -> None:
+                          reboot: bool = False, **options: str) -> None:
         """Start a guest of tests/guest."""
         elf = GUESTS / f'{guest}.elf'
         self.assertTrue(elf.exists(), f'{elf} is not built; ./test unit does')
-        self.launch_xen('-kernel', str(elf), '-append', append, '-no-reboot',
+        self.launch_xen('-kernel', str(elf), '-append', append,
+                        *([] if reboot else ['-no-reboot']),
                         '-device', 'isa-debug-exit,iobase=0xf4',
                         *arguments, **options)
 

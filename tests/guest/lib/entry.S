@@ -95,8 +95,8 @@ long_mode:
 3:  hlt
     jmp 3b
 
-    /* null, 64-bit code, data, and two slots that exceptions.cpp fills with
-     * the descriptor of its TSS. */
+    /* null, 64-bit code, data, two slots that exceptions.cpp fills with the
+     * descriptor of its TSS, and 32-bit code for protected_mode.S. */
     .section .data.boot_gdt, "aw", @progbits
     .balign 16
     .globl boot_gdt
@@ -106,6 +106,7 @@ boot_gdt:
     .quad 0x00cf93000000ffff
     .quad 0
     .quad 0
+    .quad 0x00cf9b000000ffff
 boot_gdt_pointer:
     .word boot_gdt_pointer - boot_gdt - 1
     .quad boot_gdt

@@ -24,6 +24,9 @@ constexpr std::size_t kHypercallStubSize = 32;
 
 alignas(abi::kPageSize) char hypercall_page[abi::kPageSize];
 bool ready;
+std::uint32_t hypercall_msr;
+
+extern "C" void wrmsr_in_protected_mode(std::uint32_t msr, std::uint64_t value);
 
 // Other hypervisors' leaves may come first: with Hyper-V enlightenments on,
 // QEMU puts Xen's at 0x40000100. 0 if there are none.
@@ -54,7 +57,8 @@ void xen_init()
     if (pages.eax != 1) {
         error("Xen wants ", pages.eax, " hypercall pages, not 1");
     }
-    wrmsr(pages.ebx, reinterpret_cast<std::uintptr_t>(hypercall_page));
+    hypercall_msr = pages.ebx;
+    latch_width(64);
     ready = true;
 
     // A first call that can do no harm. KVM answers it from 6.3 on; before that
@@ -67,6 +71,16 @@ void xen_init()
         print(answer, "\n");
     } else {
         print(Hex{static_cast<std::uint64_t>(answer)}, "\n");
+    }
+}
+
+void latch_width(unsigned bits)
+{
+    const auto page = reinterpret_cast<std::uintptr_t>(hypercall_page);
+    if (bits == 32) {
+        wrmsr_in_protected_mode(hypercall_msr, page);
+    } else {
+        wrmsr(hypercall_msr, page);
     }
 }
 

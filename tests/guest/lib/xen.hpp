@@ -12,6 +12,11 @@ namespace xovl::guest
 // if there is no Xen: whatever was to be tested is not there.
 void xen_init();
 
+// Writes the hypercall page's MSR again, as a 32-bit or a 64-bit guest would.
+// The hypervisor latches that width, and in between no hypercall is made that
+// would tell anybody else of it. After xen_init().
+void latch_width(unsigned bits);
+
 // Whether xen_init() is through, so that hypercall() may be used.
 bool xen_ready();
 

@@ -21,6 +21,8 @@
 // a word it has just written should change.
 //
 // Options: loops=N  how many remaps (100)
+//          latch=1  first become a 32-bit guest, by the hypercall page's MSR,
+//                   say LATCHED, wait for a byte, and become a 64-bit one again
 //          wait=1   wait for a byte on COM1 after READY and after DONE, so that
 //                   somebody can look from outside while the guest stands still
 //
@@ -166,12 +168,19 @@ const char *guest_name()
 void guest_main()
 {
     const std::uint64_t loops = option("loops", 100);
+    const bool latch = option("latch", 0) != 0;
     const bool wait = option("wait", 0) != 0;
     end_of_options();
     if (loops > 0xffffffff) {
         error("loops=", loops, " is more than there are markers");
     }
     xen_init();
+    if (latch) {
+        latch_width(32);
+        print("LATCHED\n");
+        wait_for_byte(true);
+        latch_width(64);
+    }
 
     fill(kA);
     fill(kB);
