@@ -24,6 +24,12 @@ def command(main: str) -> list[str]:
             f'options.run(lambda: {main})']
 
 
+def heed_interrupts() -> None:
+    """What is started in the background, as CI may be, ignores SIGINT, and
+    so does all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class ChildTest(unittest.TestCase):
     """It is never killed, and its status is the shell's."""
 
@@ -37,7 +43,8 @@ class ChildTest(unittest.TestCase):
             # Only we get the signal; in a terminal the child would as well.
             with subprocess.Popen(
                     command(f'child.run(["sh", "-c", {ORDERLY!r}])'),
-                    stdout=subprocess.PIPE, text=True) as process:
+                    stdout=subprocess.PIPE, text=True,
+                    preexec_fn=heed_interrupts) as process:
                 assert process.stdout
                 self.assertEqual('runs\n', process.stdout.readline())
                 process.send_signal(number)

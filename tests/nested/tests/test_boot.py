@@ -276,6 +276,10 @@ class SignalTest(unittest.TestCase):
         with subprocess.Popen(
                 [PYTHON, TOOL, '--qemu', QEMU, '--', 'sh', '-c',
                  'echo up; sleep 1000'], stdin=subprocess.DEVNULL,
+                # What is started in the background, as CI may be, ignores
+                # SIGINT, and so does all that it starts.
+                preexec_fn=lambda: signal.signal(signal.SIGINT,
+                                                 signal.SIG_DFL),
                 stdout=subprocess.PIPE) as tool:
             assert tool.stdout is not None
             self.assertEqual(tool.stdout.readline(), b'up\n')
