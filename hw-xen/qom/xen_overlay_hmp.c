@@ -11,6 +11,8 @@
 #include "qapi/qapi-commands-xen-overlay-target.h"
 #include "qobject/qdict.h"
 
+#define SCREEN_WIDTH 80
+
 static void print_places(Monitor *mon, const char *name, bool there,
                          uint64_t gpa)
 {
@@ -36,6 +38,7 @@ void hmp_info_xen_overlay(Monitor *mon, const QDict *qdict)
     g_autoptr(XenOverlayInfo) info = qmp_query_xen_overlay(true, verify, NULL);
     XenOverlayDifferenceList *difference;
     XenKvmCapabilityList *capability;
+    int column;
 
     if (!info->enabled) {
         monitor_printf(mon, "This machine does not emulate Xen\n");
@@ -64,10 +67,16 @@ void hmp_info_xen_overlay(Monitor *mon, const QDict *qdict)
                    " times of a vcpu_info, %" PRIu64 " errors\n", "told to KVM",
                    info->stats->shared_info_sets, info->stats->vcpu_info_sets,
                    info->stats->kvm_errors);
-    monitor_printf(mon, "%-20s", "KVM has");
+    column = monitor_printf(mon, "%-20s", "KVM has");
     for (capability = info->capabilities; capability;
          capability = capability->next) {
-        monitor_printf(mon, " %s", XenKvmCapability_str(capability->value));
+        const char *name = XenKvmCapability_str(capability->value);
+
+        if (column + 1 + strlen(name) > SCREEN_WIDTH) {
+            monitor_printf(mon, "\n");
+            column = monitor_printf(mon, "%-20s", "");
+        }
+        column += monitor_printf(mon, " %s", name);
     }
     monitor_printf(mon, "\n");
     if (!info->has_kernel_agrees) {
@@ -148,23 +157,24 @@ void hmp_info_xen_vcpu_info(Monitor *mon, const QDict *qdict)
     if (hmp_handle_error(mon, err)) {
         return;
     }
-    monitor_printf(mon, "%4s %-12s %18s %18s %7s %10s %20s %6s\n", "vCPU",
+    monitor_printf(mon, "%4s %-12s %12s %18s %7s %7s %9s %4s\n", "vCPU",
                    "source", "gpa", "pending_sel", "upcall", "version",
-                   "system_time", "vector");
+                   "time/s", "vec");
     for (it = list; it; it = it->next) {
         XenVcpuInfo *vcpu = it->value;
         g_autofree char *gpa = vcpu->has_gpa
             ? g_strdup_printf("0x%" PRIx64, vcpu->gpa) : g_strdup("-");
 
-        monitor_printf(mon, "%4" PRId64 " %-12s %18s", vcpu->cpu_index,
+        monitor_printf(mon, "%4" PRId64 " %-12s %12s", vcpu->cpu_index,
                        XenVcpuInfoSource_str(vcpu->source), gpa);
         if (vcpu->time) {
-            monitor_printf(mon, " 0x%016" PRIx64 " %7s %10" PRIu32 " %20"
-                           PRIu64, vcpu->pending_sel,
+            monitor_printf(mon, " %#18" PRIx64 " %7s %7" PRIu32 " %9.3f",
+                           vcpu->pending_sel,
                            vcpu->upcall_pending ? "pending" : "-",
-                           vcpu->time->version, vcpu->time->system_time);
+                           vcpu->time->version,
+                           vcpu->time->system_time / 1e9);
         } else {
-            monitor_printf(mon, " %18s %7s %10s %20s", "-", "-", "-", "-");
+            monitor_printf(mon, " %18s %7s %7s %9s", "-", "-", "-", "-");
         }
         monitor_printf(mon, " 0x%02x\n", vcpu->upcall_vector);
     }
