@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Sequence
 
 from builder import child, emulator, options, packages
 from builder.paths import EMULATOR, ROOT
 from builder.say import UserError, note, step
+from demonstration import ANSWERS
 
 DESCRIPTION = '''Builds what is missing and boots a Xen guest on KVM.
 
@@ -35,6 +37,7 @@ HOST_MEMORY_MIB = 1536
 # For a guest of the user's own: as long as the user likes.
 NO_LIMIT = 10 * 365 * 86400
 DEMONSTRATION_LIMIT = 600
+DEMONSTRATION = ROOT / 'tools/demonstration.py'
 
 
 def parse() -> argparse.Namespace:
@@ -93,8 +96,9 @@ def main() -> int:
         return run_emulator(arguments.qemu, HOST_MEMORY_MIB * 2)
     if arguments.kernel:
         return run_emulator(
-            machine_arguments(arguments, arguments.kernel, arguments.initrd,
-                              arguments.append or 'console=ttyS0'),
+            ['-display', 'none', '-serial', 'stdio', *machine_arguments(
+                arguments, arguments.kernel, arguments.initrd,
+                arguments.append or 'console=ttyS0')],
             arguments.memory + HOST_MEMORY_MIB)
     return demonstrate(arguments)
 
@@ -105,8 +109,8 @@ def machine_arguments(arguments: argparse.Namespace, kernel: Path,
     result = [
         '-accel', 'kvm,xen-version=0x40011,kernel-irqchip=split',
         '-machine', arguments.machine, '-smp', str(arguments.smp),
-        '-m', str(arguments.memory), '-display', 'none', '-no-reboot',
-        '-serial', 'stdio', '-kernel', str(kernel), '-append', append]
+        '-m', str(arguments.memory), '-no-reboot',
+        '-kernel', str(kernel), '-append', append]
     if initrd:
         result += ['-initrd', str(initrd)]
     for setting in arguments.globals:
@@ -115,39 +119,45 @@ def machine_arguments(arguments: argparse.Namespace, kernel: Path,
 
 
 def demonstrate(arguments: argparse.Namespace) -> int:
-    """Boot our Linux guest; show what it says and what the device did."""
+    """Boot our Linux guest; show what it says and what its overlay is."""
     import linux_guest      # the packages it needs are installed by now
-    from overlay_picture import overlay_picture
+    from xen_inspect import picture
 
     folder = linux_guest.prepare()
-    append = ' '.join(filter(None, [linux_guest.APPEND, arguments.append]))
-    command = machine_arguments(arguments, folder / 'vmlinuz',
-                                folder / 'initrd', append)
-    command += ['-trace', 'xen_overlay_*']
+    append = ' '.join(filter(None, [linux_guest.APPEND, 'then=line',
+                                    arguments.append]))
+    guest = machine_arguments(arguments, folder / 'vmlinuz',
+                              folder / 'initrd', append)
+    command = ['/usr/bin/python3', str(DEMONSTRATION), str(EMULATOR), *guest]
+    files = [*_files_named(guest), DEMONSTRATION,
+             *DEMONSTRATION.parent.glob('xen_inspect/*.py')]
     said = Tee(sys.stdout.buffer)
-    trace = Quiet(sys.stderr.buffer)
-    status = run_emulator(command, arguments.memory + HOST_MEMORY_MIB,
-                          said, trace, DEMONSTRATION_LIMIT)
-    guest = said.text()
+    answers = WithoutAnswers(sys.stderr.buffer)
+    status = run_where_kvm_is(
+        command, files, arguments.memory + HOST_MEMORY_MIB, said, answers,
+        DEMONSTRATION_LIMIT)
+    text = said.text()
     print()
     step('the guest runs on Xen')
-    for line in re.findall(r'guest: \[ *[\d.]+\] (.*?)\r?$', guest, re.M):
+    for line in re.findall(r'guest: \[ *[\d.]+\] (.*?)\r?$', text, re.M):
         note(line)
-    events = re.findall(r'guest: +\d+:([ \d]+) xen-(?:percpu|dyn|pirq)', guest)
+    events = re.findall(r'guest: +\d+:([ \d]+) xen-(?:percpu|dyn|pirq)', text)
     total = sum(int(number) for line in events for number in line.split())
     note(f'{len(events)} event channels in use, {total} events taken')
-    step('its overlay (trace of the xen-overlay device)')
-    for line in overlay_picture(trace.text()):
+    step('its overlay (tools/xen-inspect shows this of any guest)')
+    for line in picture(answers.last()) if answers.last() else ['unknown']:
         note(line)
 
     if status:
         raise UserError(f'the guest ended with status {status}; what it and '
                         'QEMU said stands above')
     for wanted in ('Hypervisor detected: Xen HVM', 'guest: done'):
-        if wanted not in guest:
+        if wanted not in text:
             raise UserError(f'the guest did not say "{wanted}"')
     if not total:
         raise UserError('the guest took no event')
+    if not answers.last():
+        raise UserError('QEMU gave no answer about the overlay')
     return 0
 
 
@@ -172,8 +182,8 @@ class Tee:
         return b''.join(self._kept).decode(errors='replace')
 
 
-class Quiet(Tee):
-    """Keeps everything, passes on what is not a trace event."""
+class WithoutAnswers(Tee):
+    """Keeps everything, passes on what is not for programs."""
 
     def __init__(self, stream: BinaryIO) -> None:
         super().__init__(stream)
@@ -183,16 +193,28 @@ class Quiet(Tee):
         self._kept.append(data)
         *lines, self._line = (self._line + data).split(b'\n')
         for line in lines:
-            if not line.startswith(b'xen_overlay_'):
+            if not line.startswith(ANSWERS.encode()):
                 self._stream.write(line + b'\n')
         self.flush()
         return len(data)
 
+    def last(self) -> dict[str, Any]:
+        """The last answers; empty if there were none."""
+        found = re.findall(rf'^{ANSWERS}(.*)$', self.text(), re.M)
+        return json.loads(found[-1]) if found else {}
 
-def run_emulator(arguments: list[str], memory_mib: int,
-                 stdout: Tee | None = None, stderr: Tee | None = None,
-                 time_limit: float = NO_LIMIT) -> int:
-    """Run the emulator where KVM supports Xen."""
+
+def run_emulator(arguments: list[str], memory_mib: int) -> int:
+    """Run the emulator with our own input and output."""
+    return run_where_kvm_is([str(EMULATOR), *arguments],
+                            _files_named(arguments), memory_mib)
+
+
+def run_where_kvm_is(command: list[str], files: Sequence[str | Path],
+                     memory_mib: int, stdout: Tee | None = None,
+                     stderr: Tee | None = None,
+                     time_limit: float = NO_LIMIT) -> int:
+    """Run a command where KVM supports Xen: here, or in a nested host."""
     from nested import xen_kvm
     from nested.errors import NestedError
     from nested.host import NestedHost
@@ -201,7 +223,6 @@ def run_emulator(arguments: list[str], memory_mib: int,
         choice = xen_kvm.choose()
     except ValueError as error:
         raise UserError(str(error)) from error
-    command = [str(EMULATOR), *arguments]
     if choice.native:
         step(f'starting the guest ({choice.reason})')
         if not (stdout and stderr):
@@ -210,8 +231,7 @@ def run_emulator(arguments: list[str], memory_mib: int,
     step(f'starting the guest in the nested host ({choice.reason})')
     host = NestedHost(memory_mib=memory_mib, time_limit=time_limit)
     try:
-        return host.run(command, files=_files_named(arguments),
-                        stdout=stdout, stderr=stderr,
+        return host.run(command, files=files, stdout=stdout, stderr=stderr,
                         stdin=None if stdout else sys.stdin.buffer)
     except NestedError as error:
         raise UserError(str(error)) from error
@@ -222,9 +242,9 @@ def _run_kept(command: list[str], stdout: Tee, stderr: Tee) -> int:
         for line in source:
             sink.write(line)
 
-    with child.ended_with_us(subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE)) as process:
+    with child.started(command, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE) as process:
         assert process.stdout and process.stderr
         other = threading.Thread(target=pump, args=(process.stderr, stderr))
         other.start()

@@ -122,14 +122,15 @@ class RunTest(Bed):
         self.assertEqual([str(self.place / name) for name in
                           ('a,b', 'disk.img', 'key=c', 'vmlinuz')], found)
 
-    def test_quiet_passes_on_all_but_the_trace(self) -> None:
+    def test_answers_are_not_passed_on(self) -> None:
         passed = io.BytesIO()
-        stream = run.Quiet(passed)
-        for data in (b'one\nxen_over', b'lay_map gpa=0x1 ret=0\ntw', b'o\n'):
+        stream = run.WithoutAnswers(passed)
+        self.assertEqual({}, stream.last())
+        for data in (b'one\nxen-over', b'lay-answers: {"a": 1}\ntw', b'o\n',
+                     b'xen-overlay-answers: {"a": 2}\n'):
             stream.write(data)
         self.assertEqual(b'one\ntwo\n', passed.getvalue())
-        self.assertEqual('one\nxen_overlay_map gpa=0x1 ret=0\ntwo\n',
-                         stream.text())
+        self.assertEqual({'a': 2}, stream.last())
 
 
 class TestTest(Bed):

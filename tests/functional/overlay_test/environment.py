@@ -23,7 +23,7 @@ if not (QEMU_SOURCE / 'tests/functional/qemu_test').is_dir():
                       f'Build first: {ROOT}/test unit')
 
 for _folder in (QEMU_SOURCE / 'python', QEMU_SOURCE / 'tests/functional',
-                ROOT / 'tests', ROOT / 'tools'):
+                ROOT / 'tests'):
     if str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))
 

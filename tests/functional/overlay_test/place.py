@@ -42,8 +42,7 @@ def run_in_nested_host(test: unittest.TestCase) -> Verdict:
 
     file = Path(sys.modules[type(test).__module__].__file__ or '').resolve()
     name = f'{type(test).__name__}.{test._testMethodName}'
-    files = [path for folder in ('tests', 'tools')
-             for path in (ROOT / folder).rglob('*')
+    files = [path for path in (ROOT / 'tests').rglob('*')
              if path.is_file() and path.suffix != '.pyc']
     files += [*GUESTS.glob('*.elf'), KVM_CONTRACT_TEST]
     files += LINUX_GUEST.iterdir() if LINUX_GUEST.is_dir() else []

@@ -8,11 +8,11 @@ import unittest
 from pathlib import Path
 
 import pycotap
-from overlay_trace import OverlayTrace
 from qemu_test import QemuSystemTest
 
 from overlay_test import place
 from overlay_test.environment import GUESTS, LINUX_GUEST
+from overlay_test.trace import OverlayTrace
 
 ACCEL = 'kvm,xen-version=0x40011,kernel-irqchip=split'
 
