@@ -152,9 +152,9 @@ class BareMetal(OverlayTest):
         self.launch_bare_metal('remap', 'loops=100000', smp=str(VCPUS),
                                reboot=True)
         seen = set()
-        for round_ in range(3):
+        for round_ in range(2):
             self.wait_for(r'READY mapped=\S+\n')
-            for _ in range(30):
+            for _ in range(15):
                 overlay = self.query('overlay', verify=True)
                 self.assertTrue(overlay['kernel-agrees'], overlay)
                 seen.add(overlay.get('shared-info-gpa'))
@@ -196,6 +196,9 @@ class BareMetal(OverlayTest):
         said = self.hmp('info xen-overlay -v')
         self.assertRegex(said, rf'mapped at +{hex(gpa)}\r?\n')
         self.assertRegex(said, r'KVM agrees +yes')
+        said += self.hmp('info xen-vcpu-info')
+        for line in said.splitlines():
+            self.assertLessEqual(len(line), 80, line)
         said = self.hmp('info xen-shared-info')
         self.assertRegex(said, r'unmasked ports +0-4095')
         self.assertRegex(said, r'pending ports +none')
