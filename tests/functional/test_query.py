@@ -95,6 +95,28 @@ class BareMetal(OverlayTest):
     def test_gfn(self) -> None:
         self.look('gfn', 'gpa')
 
+    def test_what_the_guest_left_there(self) -> None:
+        """Ports, selector, upcall and wallclock, as the guest says them."""
+        self.launch_remap('plant=1 wait=1 loops=2')
+        said = self.wait_for(r'PLANTED port=(\d+) sel=0x(\w+) wc_sec=(\d+) '
+                             r'wc_nsec=(\d+)\n')
+        self.wait_for(r'READY mapped=\S+\n')
+        page = self.query('shared-info')
+        self.assertEqual([int(said.group(1))], page['pending-ports'])
+        self.assertEqual(list(range(64, 4096)), page['unmasked-ports'])
+        self.assertEqual(int(said.group(3)), page['wallclock']['seconds'])
+        self.assertEqual(int(said.group(4)), page['wallclock']['nanoseconds'])
+        vcpus = self.query('vcpu-info')
+        self.assertEqual([0, int(said.group(2), 16), 0],
+                         [vcpu['pending-sel'] for vcpu in vcpus])
+        self.assertEqual([False, True, False],
+                         [vcpu['upcall-pending'] for vcpu in vcpus])
+        self.send_byte()
+        self.wait_for(r'DONE loops=2\n')
+        # It went with the page.
+        self.assertEqual(page['pending-ports'],
+                         self.query('shared-info')['pending-ports'])
+
     def test_verify_finds_a_difference(self) -> None:
         """A guest that writes the hypercall MSR changes the mode in KVM;
         QEMU hears of it with the next hypercall that reaches it."""
@@ -233,13 +255,17 @@ class Linux(OverlayTest):
         for vcpu in vcpus:
             self.assertEqual('registered', vcpu['source'])
             self.assertGreater(vcpu['time']['version'], 0)
-        # QEMU's list of ports and the page agree about the masks.
+        # QEMU's list of ports and the page agree.
+        self.vm.cmd('stop')
         page = self.vm.cmd('query-xen-shared-info')
         listed = self.vm.cmd('xen-event-list')
         self.assertEqual(
             [port['port'] for port in listed if not port['masked']],
             page['unmasked-ports'])
         self.assertGreater(len(page['unmasked-ports']), 2)
+        self.assertEqual(
+            [port['port'] for port in listed if port['pending']],
+            page['pending-ports'])
 
     def overlay_trace_so_far(self, event: str, key: str) -> list[str]:
         """A field of the events that QEMU has logged until now."""

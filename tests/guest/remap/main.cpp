@@ -23,6 +23,9 @@
 // Options: loops=N  how many remaps (100)
 //          latch=1  first become a 32-bit guest, by the hypercall page's MSR,
 //                   say LATCHED, wait for a byte, and become a 64-bit one again
+//          plant=1  before READY, leave in the page what somebody who looks
+//                   from outside should find, and say so: a pending port, a
+//                   word of masked ones, a selector and an upcall of vCPU 1
 //          wait=1   wait for a byte on COM1 after READY and after DONE, so that
 //                   somebody can look from outside while the guest stands still
 //
@@ -151,6 +154,19 @@ Old check_left(const Place &place, std::uint64_t remap)
     return hole ? Old::Hole : Old::Ram;
 }
 
+void plant(const Place &place)
+{
+    constexpr std::uint32_t kPort = 69;
+    constexpr std::uint64_t kSelector = 0x8000000000000002;
+    auto &info = reinterpret_cast<volatile abi::SharedInfo64 &>(place.words);
+    info.evtchn_pending[kPort / 64] = std::uint64_t{1} << kPort % 64;
+    info.evtchn_mask[0] = ~std::uint64_t{0};
+    info.vcpu_info[1].evtchn_pending_sel = kSelector;
+    info.vcpu_info[1].evtchn_upcall_pending = 1;
+    print("PLANTED port=", kPort, " sel=", Hex{kSelector},
+          " wc_sec=", info.wc_sec, " wc_nsec=", info.wc_nsec, "\n");
+}
+
 void wait_for_byte(bool wait)
 {
     if (wait && !console_wait_for_byte()) {
@@ -169,6 +185,7 @@ void guest_main()
 {
     const std::uint64_t loops = option("loops", 100);
     const bool latch = option("latch", 0) != 0;
+    const bool planting = option("plant", 0) != 0;
     const bool wait = option("wait", 0) != 0;
     end_of_options();
     if (loops > 0xffffffff) {
@@ -191,6 +208,9 @@ void guest_main()
     check_overlay_at(kA, 0);
     kA.words[kMarkerWord] = kMarker;
     print("wc_version ", wc_version(kA), "\n");
+    if (planting) {
+        plant(kA);
+    }
     print("READY mapped=", Hex{kA.gpa().value}, "\n");
     wait_for_byte(wait);
 
