@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The commands that look at the overlay say what the guest says."""
 
+import json
 import re
+import subprocess
 from typing import Any
 
 from overlay_test import ExecuteError, KprobeCounts, OverlayTest, main
+from overlay_test.environment import XEN_INSPECT
 
 VCPUS = 3
 SLOT = 64
@@ -229,6 +232,29 @@ class BareMetal(OverlayTest):
         self.assertEqual(2, len(self.hmp('info xen-vcpu-info 1')
                                 .splitlines()))
         self.assertIn('There is no vCPU', self.hmp('info xen-vcpu-info 99'))
+
+    def inspect(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The viewer, as somebody at a terminal starts it."""
+        return subprocess.run([str(XEN_INSPECT), *arguments],
+                              capture_output=True, text=True, check=False)
+
+    def test_viewer(self) -> None:
+        """tools/xen-inspect, by a QMP socket of its own."""
+        socket = f'{self.socket_dir().name}/qmp'
+        self.launch_bare_metal('remap', 'wait=1 loops=2', '-qmp',
+                               f'unix:{socket},server=on,wait=off', smp='2')
+        gpa = int(self.wait_for(r'READY mapped=0x(\w+)\n').group(1), 16)
+        said = self.inspect('--verify', socket)
+        self.assertEqual(0, said.returncode, said.stderr)
+        self.assertIn(f'mapped at {gpa:#x}', said.stdout)
+        self.assertIn('KVM has all as QEMU believes', said.stdout)
+        said = self.inspect('--json', socket)
+        self.assertEqual(self.query('vcpu-info'),
+                         json.loads(said.stdout)['query-xen-vcpu-info'])
+        self.vm.shutdown()
+        said = self.inspect(socket)
+        self.assertNotEqual(0, said.returncode)
+        self.assertIn(socket, said.stderr)
 
     def test_inject_at_a_bad_port(self) -> None:
         """It gives its error, and touches nothing."""

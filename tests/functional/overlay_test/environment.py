@@ -10,6 +10,7 @@ BUILD = ROOT / 'build'
 EMULATOR = BUILD / 'qemu-system-x86_64'
 KVM_CONTRACT_TEST = BUILD / 'xen-overlay/tests/unit/kvm-contract-test'
 GUESTS = BUILD / 'xen-overlay' / 'tests' / 'guest'
+XEN_INSPECT = ROOT / 'tools' / 'xen-inspect'
 LINUX_GUEST = BUILD / 'linux-guest'
 
 QEMU_SOURCE = BUILD / 'qemu-src'

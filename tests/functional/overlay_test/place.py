@@ -17,7 +17,7 @@ from pathlib import Path
 
 from nested import xen_kvm
 from overlay_test.environment import (EMULATOR, GUESTS, KVM_CONTRACT_TEST,
-                                      LINUX_GUEST, ROOT)
+                                      LINUX_GUEST, ROOT, XEN_INSPECT)
 
 # A guest that hangs must end before the runner loses its patience.
 TIME_LIMIT = 900
@@ -44,7 +44,8 @@ def run_in_nested_host(test: unittest.TestCase) -> Verdict:
     name = f'{type(test).__name__}.{test._testMethodName}'
     files = [path for path in (ROOT / 'tests').rglob('*')
              if path.is_file() and path.suffix != '.pyc']
-    files += [*GUESTS.glob('*.elf'), KVM_CONTRACT_TEST]
+    files += [*GUESTS.glob('*.elf'), KVM_CONTRACT_TEST, XEN_INSPECT,
+              *XEN_INSPECT.parent.glob('xen_inspect/*.py')]
     files += LINUX_GUEST.iterdir() if LINUX_GUEST.is_dir() else []
     environment = {
         **os.environ,
