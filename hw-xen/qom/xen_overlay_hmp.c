@@ -168,8 +168,10 @@ void hmp_info_xen_vcpu_info(Monitor *mon, const QDict *qdict)
         monitor_printf(mon, "%4" PRId64 " %-12s %12s", vcpu->cpu_index,
                        XenVcpuInfoSource_str(vcpu->source), gpa);
         if (vcpu->time) {
-            monitor_printf(mon, " %#18" PRIx64 " %7s %7" PRIu32 " %9.3f",
-                           vcpu->pending_sel,
+            g_autofree char *sel =
+                g_strdup_printf("0x%" PRIx64, vcpu->pending_sel);
+
+            monitor_printf(mon, " %18s %7s %7" PRIu32 " %9.3f", sel,
                            vcpu->upcall_pending ? "pending" : "-",
                            vcpu->time->version,
                            vcpu->time->system_time / 1e9);
