@@ -3,7 +3,9 @@
 // nothing.
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
+#include "core/memory_op.hpp"
 #include "core/overlay.hpp"
 #include "core/ports.hpp"
 #include "core/snapshot.hpp"
@@ -12,6 +14,7 @@
 #include "xen-overlay/xovl.h"
 
 namespace core = xovl::core;
+using xovl::abi::Gfn;
 using xovl::abi::Gpa;
 using xovl::abi::VcpuId;
 
@@ -45,10 +48,28 @@ public:
     {
     }
 
-    core::Status place_page(std::optional<Gpa> gpa) override
+    core::Status place(core::Page page, std::optional<Gpa> gpa) override
     {
         return core::Status::from_errno(
-            ops_.place_page(opaque_, gpa ? gpa->value : XOVL_NO_GPA));
+            ops_.place(opaque_, page.token, gpa ? gpa->value : XOVL_NO_GPA));
+    }
+    core::Result<Gpa> open_window() override
+    {
+        std::uint64_t gpa = XOVL_NO_GPA;
+        const int ret = ops_.open_window(opaque_, &gpa);
+        if (ret < 0) {
+            return core::Error(ret);
+        }
+        return Gpa{gpa};
+    }
+    core::Result<core::Page> grant_frame(std::uint64_t index) override
+    {
+        core::Page page;
+        const int ret = ops_.grant_frame(opaque_, index, &page.token);
+        if (ret < 0) {
+            return core::Error(ret);
+        }
+        return page;
     }
     core::Result<core::Pin> pin(Gpa gpa, std::size_t size) override
     {
@@ -62,6 +83,49 @@ public:
     void unpin(core::Pin pin) override
     {
         ops_.unpin(opaque_, XovlPin{pin.host, pin.token});
+    }
+
+private:
+    const XovlOps &ops_;
+    void *opaque_;
+};
+
+class GlueGuestMemory final : public core::GuestMemory
+{
+public:
+    GlueGuestMemory(const XovlOps &ops, void *opaque, void *caller)
+        : ops_(ops), opaque_(opaque), caller_(caller)
+    {
+    }
+
+    core::Status copy_in(std::uint64_t gva, void *to, std::size_t size) override
+    {
+        return core::Status::from_errno(
+            ops_.copy_in(opaque_, caller_, gva, to, size));
+    }
+    core::Status copy_out(std::uint64_t gva, const void *from,
+                          std::size_t size) override
+    {
+        return core::Status::from_errno(
+            ops_.copy_out(opaque_, caller_, gva, from, size));
+    }
+
+private:
+    const XovlOps &ops_;
+    void *opaque_;
+    void *caller_;
+};
+
+class GlueUpcalls final : public core::Upcalls
+{
+public:
+    GlueUpcalls(const XovlOps &ops, void *opaque) : ops_(ops), opaque_(opaque)
+    {
+    }
+
+    void inject(VcpuId vcpu) override
+    {
+        ops_.inject_upcall(opaque_, vcpu.value);
     }
 
 private:
@@ -113,6 +177,17 @@ core::BackendRequest to_request(const XovlConfig &config)
     return request;
 }
 
+core::Machine to_machine(const XovlConfig &config)
+{
+    core::GuestFrames frames{config.address_bits, {}};
+    for (std::size_t n = 0; n < config.taken_count; ++n) {
+        const XovlFrameRange &range = config.taken[n];
+        frames.taken.push_back({Gfn{range.first}, Gfn{range.end}});
+    }
+    return {to_request(config), std::move(frames),
+            core::XenVersion{config.xen_version}};
+}
+
 XovlAttribute to_attribute(core::Difference::Attribute attribute)
 {
     using Attribute = core::Difference::Attribute;
@@ -134,15 +209,20 @@ XovlAttribute to_attribute(core::Difference::Attribute attribute)
 } // namespace
 
 struct XovlOverlay {
-    XovlOverlay(const XovlConfig &config, const XovlOps &ops, void *opaque)
-        : ioctls(ops, opaque), address_space(ops, opaque),
+    XovlOverlay(const XovlConfig &config, const XovlOps &glue_ops,
+                void *glue_opaque)
+        : ops(glue_ops), opaque(glue_opaque), ioctls(ops, opaque),
+          address_space(ops, opaque), upcalls(ops, opaque),
           kvm(ioctls, config.kvm_capabilities),
-          overlay(kvm, address_space, config.page, to_request(config))
+          overlay(kvm, address_space, upcalls, config.page, to_machine(config))
     {
     }
 
+    const XovlOps &ops;
+    void *opaque;
     GlueIoctls ioctls;
     GlueAddressSpace address_space;
+    GlueUpcalls upcalls;
     xovl::kvm::KvmPort kvm;
     core::Overlay overlay;
 };
@@ -178,16 +258,40 @@ int xovl_detach_vcpu(XovlOverlay *overlay, uint32_t vcpu)
     return to_errno(overlay->overlay.detach_vcpu(VcpuId{vcpu}));
 }
 
-int xovl_map(XovlOverlay *overlay, uint64_t gpa)
+bool xovl_memory_op(XovlOverlay *overlay, void *caller, uint16_t domid,
+                    bool long_mode, uint64_t command, uint64_t argument,
+                    int *answer)
 {
-    const auto to = to_gpa(gpa);
-    return to_errno(to ? overlay->overlay.map(*to) : overlay->overlay.unmap());
+    GlueGuestMemory memory(overlay->ops, overlay->opaque, caller);
+    const auto status =
+        core::memory_op(overlay->overlay, overlay->address_space,
+                        {memory, domid, long_mode}, command, argument);
+    if (status) {
+        *answer = to_errno(*status);
+    }
+    return status.has_value();
 }
 
-int xovl_register_vcpu_info(XovlOverlay *overlay, uint32_t vcpu, uint64_t gpa)
+int xovl_place(XovlOverlay *overlay, XovlPage page, uint64_t gpa)
 {
-    return to_errno(
-        overlay->overlay.register_vcpu_info(VcpuId{vcpu}, Gpa{gpa}));
+    return to_errno(overlay->overlay.place(core::Page{page}, to_gpa(gpa)));
+}
+
+int xovl_register_vcpu_info(XovlOverlay *overlay, uint32_t caller,
+                            uint32_t target, uint64_t gfn, uint32_t offset)
+{
+    return to_errno(overlay->overlay.register_vcpu_info(
+        VcpuId{caller}, VcpuId{target}, Gfn{gfn}, offset));
+}
+
+int xovl_restore_vcpu(XovlOverlay *overlay, uint32_t vcpu, uint64_t gpa)
+{
+    return to_errno(overlay->overlay.restore_vcpu(VcpuId{vcpu}, Gpa{gpa}));
+}
+
+int xovl_reset(XovlOverlay *overlay)
+{
+    return to_errno(overlay->overlay.reset());
 }
 
 int xovl_reset_vcpu(XovlOverlay *overlay, uint32_t vcpu)

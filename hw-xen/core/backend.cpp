@@ -21,7 +21,7 @@ choose_shared_info(const Hypervisor &hypervisor,
 }
 
 Result<DefaultVcpuInfoBackend>
-choose_default_vcpu_info(Hypervisor &hypervisor, abi::VcpuId vcpu,
+choose_default_vcpu_info(const Hypervisor &hypervisor, bool has_vcpu_info_hva,
                          SharedInfoBackend shared_info,
                          std::optional<DefaultVcpuInfoBackend> requested)
 {
@@ -32,20 +32,18 @@ choose_default_vcpu_info(Hypervisor &hypervisor, abi::VcpuId vcpu,
         return DefaultVcpuInfoBackend::Gpa;
     }
 
-    const Result<bool> has_hva = hypervisor.has_vcpu_info_hva(vcpu);
-    if (!has_hva) {
-        return has_hva.error();
-    }
     // A kernel that knows shared_info's HVA but not vcpu_info's finds the
     // default slot by itself: that is the third generation.
-    const bool finds_slot = hypervisor.has_shared_info_hva() && !*has_hva;
+    const bool finds_slot =
+        hypervisor.has_shared_info_hva() && !has_vcpu_info_hva;
 
     if (!requested) {
         return finds_slot ? DefaultVcpuInfoBackend::Kernel
                           : DefaultVcpuInfoBackend::Hva;
     }
-    const bool served =
-        *requested == DefaultVcpuInfoBackend::Kernel ? finds_slot : *has_hva;
+    const bool served = *requested == DefaultVcpuInfoBackend::Kernel
+                            ? finds_slot
+                            : has_vcpu_info_hva;
     if (!served) {
         return Error(-ENOTSUP);
     }

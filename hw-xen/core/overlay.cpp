@@ -2,8 +2,10 @@
 #include "core/overlay.hpp"
 
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
+#include "abi/layout.hpp"
 #include "core/transaction.hpp"
 
 namespace xovl::core
@@ -27,10 +29,10 @@ std::optional<Gpa> slot_gpa(VcpuId vcpu, std::optional<Gpa> page_gpa)
 
 } // namespace
 
-Overlay::Overlay(Hypervisor &hypervisor, AddressSpace &space, void *page,
-                 BackendRequest request)
-    : hypervisor_(hypervisor), space_(space),
-      page_(static_cast<std::byte *>(page)), request_(request)
+Overlay::Overlay(Hypervisor &hypervisor, AddressSpace &space, Upcalls &upcalls,
+                 void *page, Machine machine)
+    : hypervisor_(hypervisor), space_(space), upcalls_(upcalls),
+      page_(static_cast<std::byte *>(page)), machine_(std::move(machine))
 {
 }
 
@@ -53,31 +55,54 @@ Status Overlay::start()
     if (broken_) {
         return Error(-EIO);
     }
-    const auto backend = choose_shared_info(hypervisor_, request_.shared_info);
+    const auto requested = machine_.request.shared_info;
+    const auto backend = choose_shared_info(hypervisor_, requested);
     if (!backend) {
-        refusal_ = hypervisor_.requirement(*request_.shared_info);
+        refusal_ = hypervisor_.requirement(*requested);
         return backend.error();
     }
     const Result<bool> mode = hypervisor_.long_mode();
     if (!mode) {
         return mode.error();
     }
+    if (*backend == SharedInfoBackend::Gfn) {
+        if (const Status open = open_window(); !open) {
+            return open;
+        }
+    }
+    const SharedInfoBackend before =
+        std::exchange(shared_info_backend_, *backend);
     Transaction transaction;
     // Xen's default, until the guest says otherwise; KVM's is 32-bit.  First,
     // as the wallclock is written at once: where the 32-bit layout has it,
     // the 64-bit one has pending bits, of ports from 2048 on.
     step_long_mode(transaction, *mode, true);
-    if (*backend == SharedInfoBackend::Hva) {
-        transaction.step(
-            [&] { return hypervisor_.set_shared_info_hva(page_); },
-            [&] { return hypervisor_.set_shared_info_hva(nullptr); });
-    }
+    transaction.step([&] { return tell_page(); },
+                     [&] { return hypervisor_.set_shared_info_gfn({}); });
     const Status done = finish(transaction);
     if (done) {
-        shared_info_backend_ = *backend;
         long_mode_ = true;
+    } else {
+        shared_info_backend_ = before;
     }
     return done;
+}
+
+Status Overlay::open_window()
+{
+    const Result<Gpa> window = space_.open_window();
+    if (!window) {
+        return window.error();
+    }
+    window_ = *window;
+    return {};
+}
+
+Status Overlay::tell_page()
+{
+    return shared_info_backend_ == SharedInfoBackend::Hva
+               ? hypervisor_.set_shared_info_hva(page_)
+               : hypervisor_.set_shared_info_gfn(abi::frame_of(*window_));
 }
 
 Status Overlay::choose_default_backend(VcpuId vcpu)
@@ -85,98 +110,107 @@ Status Overlay::choose_default_backend(VcpuId vcpu)
     if (default_vcpu_info_backend_) {
         return {};
     }
+    const Result<bool> has_hva = hypervisor_.has_vcpu_info_hva(vcpu);
+    if (!has_hva) {
+        return has_hva.error();
+    }
+    const auto requested = machine_.request.default_vcpu_info;
     const auto backend = choose_default_vcpu_info(
-        hypervisor_, vcpu, shared_info_backend_, request_.default_vcpu_info);
+        hypervisor_, *has_hva, shared_info_backend_, requested);
     if (!backend) {
-        if (backend.error() == Error(-ENOTSUP)) {
-            refusal_ = hypervisor_.requirement(*request_.default_vcpu_info);
-        }
+        refusal_ = hypervisor_.requirement(*requested);
         return backend.error();
     }
+    if (*backend == DefaultVcpuInfoBackend::Gpa && !window_) {
+        if (const Status open = open_window(); !open) {
+            return open;
+        }
+    }
+    takes_vcpu_info_hva_ = *has_hva;
     default_vcpu_info_backend_ = *backend;
     return {};
 }
 
-bool Overlay::default_slot_is_told(VcpuId vcpu) const
+bool Overlay::is_told(VcpuId id, const Vcpu &vcpu) const
 {
-    if (!abi::default_slot_offset(vcpu)) {
-        return false;
+    if (!abi::default_slot_offset(id)) {
+        return vcpu.unseen != nullptr;
     }
-    switch (*default_vcpu_info_backend_) {
-    case DefaultVcpuInfoBackend::Kernel:
-        return false;
-    case DefaultVcpuInfoBackend::Hva:
-        return true;
-    case DefaultVcpuInfoBackend::Gpa:
-        return gpa_.has_value();
-    }
-    return false;
+    return default_vcpu_info_backend_ != DefaultVcpuInfoBackend::Kernel;
 }
 
-Status Overlay::tell_nothing(VcpuId vcpu)
+Status Overlay::tell_nothing(VcpuId id)
 {
     // Either kind of "nothing" ends both kinds of place; this one is known
     // to every kernel.
-    return hypervisor_.set_vcpu_info_gpa(vcpu, std::nullopt);
+    return hypervisor_.set_vcpu_info_gpa(id, std::nullopt);
 }
 
-Status Overlay::tell_place(VcpuId vcpu, const Registration &registration,
-                           std::optional<Gpa> page_gpa)
+Status Overlay::tell_place(VcpuId id, const Vcpu &vcpu,
+                           const Registration &registration)
 {
     // A place of the guest's own is told by guest address: it is guest RAM,
     // and what backs that may change.
     if (registration) {
-        return hypervisor_.set_vcpu_info_gpa(vcpu, registration->gpa());
+        return hypervisor_.set_vcpu_info_gpa(id, registration->gpa());
     }
-    const auto offset = abi::default_slot_offset(vcpu);
-    if (offset && default_vcpu_info_backend_ == DefaultVcpuInfoBackend::Hva) {
-        return hypervisor_.set_vcpu_info_hva(vcpu, page_ + *offset);
+    if (!is_told(id, vcpu)) {
+        return tell_nothing(id);
     }
-    if (default_vcpu_info_backend_ == DefaultVcpuInfoBackend::Gpa) {
-        return hypervisor_.set_vcpu_info_gpa(vcpu, slot_gpa(vcpu, page_gpa));
+    const auto offset = abi::default_slot_offset(id);
+    if (!offset) {
+        return hypervisor_.set_vcpu_info_hva(id, &vcpu.unseen->area);
     }
-    return tell_nothing(vcpu);
+    if (default_vcpu_info_backend_ == DefaultVcpuInfoBackend::Hva) {
+        return hypervisor_.set_vcpu_info_hva(id, page_ + *offset);
+    }
+    return hypervisor_.set_vcpu_info_gpa(id, slot_gpa(id, window_));
 }
 
-Status Overlay::attach_vcpu(VcpuId vcpu)
+Status Overlay::attach_vcpu(VcpuId id)
 {
     if (broken_) {
         return Error(-EIO);
     }
-    if (vcpus_.contains(vcpu)) {
+    if (vcpus_.contains(id)) {
         return Error(-EEXIST);
     }
     const auto chosen_before = default_vcpu_info_backend_;
-    if (const Status chosen = choose_default_backend(vcpu); !chosen) {
+    if (const Status chosen = choose_default_backend(id); !chosen) {
         return chosen;
     }
+    Vcpu vcpu;
+    if (!abi::default_slot_offset(id) && takes_vcpu_info_hva_) {
+        vcpu.unseen = std::make_unique<Unseen>();
+    }
     Transaction transaction;
-    if (default_slot_is_told(vcpu)) {
-        transaction.step([&] { return tell_place(vcpu, {}, gpa_); },
-                         [&] { return tell_nothing(vcpu); });
+    if (is_told(id, vcpu)) {
+        transaction.step([&] { return tell_place(id, vcpu); },
+                         [&] { return tell_nothing(id); });
     }
     const Status done = finish(transaction);
     if (done) {
-        vcpus_.emplace(vcpu, std::nullopt);
+        vcpus_.emplace(id, std::move(vcpu));
     } else {
         default_vcpu_info_backend_ = chosen_before;
     }
     return done;
 }
 
-Status Overlay::detach_vcpu(VcpuId vcpu)
+Status Overlay::detach_vcpu(VcpuId id)
 {
     if (broken_) {
         return Error(-EIO);
     }
-    const auto it = vcpus_.find(vcpu);
+    const auto it = vcpus_.find(id);
     if (it == vcpus_.end()) {
         return Error(-ENOENT);
     }
+    const Vcpu &vcpu = it->second;
     Transaction transaction;
-    if (it->second || default_slot_is_told(vcpu)) {
-        transaction.step([&] { return tell_nothing(vcpu); },
-                         [&] { return tell_place(vcpu, it->second, gpa_); });
+    if (vcpu.registration || is_told(id, vcpu)) {
+        transaction.step([&] { return tell_nothing(id); },
+                         [&] { return tell_place(id, vcpu); });
     }
     const Status done = finish(transaction);
     if (done) {
@@ -185,134 +219,203 @@ Status Overlay::detach_vcpu(VcpuId vcpu)
     return done;
 }
 
-Status Overlay::requested(Status status)
-{
-    if (!status) {
-        ++rejected_;
-    }
-    return status;
-}
-
-Status Overlay::map(Gpa gpa)
-{
-    if (broken_) {
-        return requested(Error(-EIO));
-    }
-    if (abi::offset_in_page(gpa) != 0) {
-        return requested(Error(-EINVAL));
-    }
-    return requested(move(gpa));
-}
-
-Status Overlay::unmap()
-{
-    return move(std::nullopt);
-}
-
-Status Overlay::move(std::optional<Gpa> to)
+Status Overlay::rearrange(const Physmap &wanted)
 {
     if (broken_) {
         return Error(-EIO);
     }
     Transaction transaction;
-    step_move(transaction, to);
+    step_rearrange(transaction, wanted);
     const Status done = finish(transaction);
     if (done) {
-        set_gpa(to);
+        set_physmap(wanted);
     }
     return done;
 }
 
-void Overlay::set_gpa(std::optional<Gpa> gpa)
+Result<Physmap> Overlay::with(Page page, std::optional<Gpa> gpa) const
 {
+    Physmap wanted = physmap_;
+    wanted.remove(page);
     if (gpa) {
-        ++maps_;
-    } else if (gpa_) {
-        ++unmaps_;
+        if (abi::offset_in_page(*gpa) != 0) {
+            return Error(-EINVAL);
+        }
+        const Result<Gpa> place = place_at(abi::frame_of(*gpa));
+        if (!place) {
+            return place.error();
+        }
+        wanted.put(page, *place);
     }
-    gpa_ = gpa;
+    return wanted;
 }
 
-void Overlay::step_move(Transaction &transaction, std::optional<Gpa> to)
-{
-    // By value in all steps: undoing comes after this has returned.
-    const std::optional<Gpa> from = gpa_;
-    const bool tell_page = shared_info_backend_ == SharedInfoBackend::Gfn;
-    const auto set_page = [this](std::optional<Gpa> gpa) {
-        return hypervisor_.set_shared_info_gfn(
-            gpa ? std::optional(abi::frame_of(*gpa)) : std::nullopt);
-    };
-    // While the page is between two places, the old guest address is RAM
-    // again: a hypervisor that goes by guest addresses would write events
-    // and time into it.  So it is told of nothing before the page moves.
-    // An event sent meanwhile stays in the hypervisor (vcpu_info) or is lost
-    // (shared_info); by host address neither step is there.
-    const auto tell_slots = [&](std::optional<Gpa> before,
-                                std::optional<Gpa> after) {
-        if (default_vcpu_info_backend_ != DefaultVcpuInfoBackend::Gpa) {
-            return;
-        }
-        for (const auto &[vcpu, registration] : vcpus_) {
-            if (registration || !abi::default_slot_offset(vcpu)) {
-                continue;
-            }
-            transaction.step(
-                [this, id = vcpu, after] { return tell_place(id, {}, after); },
-                [this, id = vcpu, before] {
-                    return tell_place(id, {}, before);
-                });
-        }
-    };
-
-    if (from) {
-        tell_slots(from, std::nullopt);
-        if (tell_page) {
-            transaction.step([=] { return set_page(std::nullopt); },
-                             [=] { return set_page(from); });
-        }
-    }
-    transaction.step([=, this] { return space_.place_page(to); },
-                     [=, this] { return space_.place_page(from); });
-    if (to) {
-        if (tell_page) {
-            transaction.step([=] { return set_page(to); },
-                             [=] { return set_page(std::nullopt); });
-        }
-        tell_slots(std::nullopt, to);
-    }
-}
-
-Status Overlay::replace(VcpuId vcpu, Registration next)
+Status Overlay::place(Page page, std::optional<Gpa> gpa)
 {
     if (broken_) {
         return Error(-EIO);
     }
-    const auto it = vcpus_.find(vcpu);
+    const Result<Physmap> wanted = with(page, gpa);
+    return wanted ? rearrange(*wanted) : wanted.error();
+}
+
+void Overlay::step_rearrange(Transaction &transaction, const Physmap &wanted)
+{
+    const auto step = [&](Page page, std::optional<Gpa> from,
+                          std::optional<Gpa> to) {
+        transaction.step([=, this] { return space_.place(page, to); },
+                         [=, this] { return space_.place(page, from); });
+    };
+    // First whatever goes, or stands where another page is to show; then
+    // each page that moves does so in one step, as Xen's never loses its
+    // place in between.
+    Physmap now = physmap_;
+    for (const auto &[page, from] : physmap_.places()) {
+        if (wanted.where(page) != from &&
+            (!wanted.where(page) || wanted.at(from))) {
+            step(page, from, std::nullopt);
+            now.remove(page);
+        }
+    }
+    for (const auto &[page, to] : wanted.places()) {
+        if (now.where(page) != to) {
+            step(page, now.where(page), to);
+        }
+    }
+}
+
+void Overlay::set_physmap(const Physmap &wanted)
+{
+    if (wanted.where(kSharedInfoPage)) {
+        maps_ += wanted.where(kSharedInfoPage) != gpa() ? 1 : 0;
+    } else if (gpa()) {
+        ++unmaps_;
+    }
+    physmap_ = wanted;
+}
+
+Status Overlay::replace(VcpuId id, Registration next)
+{
+    if (broken_) {
+        return Error(-EIO);
+    }
+    const auto it = vcpus_.find(id);
     if (it == vcpus_.end()) {
         return Error(-ENOENT);
     }
+    Vcpu &vcpu = it->second;
     Transaction transaction;
-    transaction.step([&] { return tell_place(vcpu, next, gpa_); },
-                     [&] { return tell_place(vcpu, it->second, gpa_); });
+    transaction.step([&] { return tell_place(id, vcpu, next); },
+                     [&] { return tell_place(id, vcpu); });
     const Status done = finish(transaction);
     if (done) {
         // Swapped, not assigned: the old place is let go of only now that
         // the hypervisor no longer has it.
-        std::swap(it->second, next);
+        std::swap(vcpu.registration, next);
     }
     return done;
 }
 
-Status Overlay::register_vcpu_info(VcpuId vcpu, Gpa gpa)
+Status Overlay::register_vcpu_info(VcpuId caller, VcpuId target, abi::Gfn gfn,
+                                   std::uint32_t offset)
 {
-    const Status done = requested(try_register_vcpu_info(vcpu, gpa));
+    const Status done = try_register_vcpu_info(caller, target, gfn, offset);
     if (done) {
         ++registrations_;
+    } else {
+        ++rejected_;
     }
     return done;
 }
 
-Status Overlay::try_register_vcpu_info(VcpuId vcpu, Gpa gpa)
+Status Overlay::try_register_vcpu_info(VcpuId caller, VcpuId target,
+                                       abi::Gfn gfn, std::uint32_t offset)
+{
+    if (broken_) {
+        return Error(-EIO);
+    }
+    const auto it = vcpus_.find(target);
+    if (it == vcpus_.end()) {
+        return Error(-ENOENT);
+    }
+    Vcpu &vcpu = it->second;
+    // The guest may have changed it since, by the hypercall MSR.
+    if (const Status synced = sync_long_mode(); !synced) {
+        return synced;
+    }
+    const Result<Gpa> gpa =
+        registration_place(machine_.version, {gfn, offset, long_mode_,
+                                              vcpu.registration.has_value()});
+    if (!gpa) {
+        return gpa.error();
+    }
+    Result<PinnedArea> area =
+        PinnedArea::create(space_, *gpa, abi::kVcpuInfoSize);
+    if (!area) {
+        return area.error();
+    }
+    Registration next(std::move(*area));
+
+    // What Xen's map_guest_area() does, in its order.  While nothing is told,
+    // an event still sets its bit in shared_info, and which word that is in
+    // does not matter: all of them are marked below.
+    Transaction transaction;
+    transaction.step([&] { return tell_nothing(target); },
+                     [&] { return tell_place(target, vcpu); });
+    const VcpuArea before = read_area(next->host());
+    transaction.step(
+        [&] {
+            write_area(next->host(), first_content(caller, target));
+            return Status();
+        },
+        [&] {
+            write_area(next->host(), before);
+            return Status();
+        });
+    transaction.step([&] { return tell_place(target, vcpu, next); },
+                     [&] { return tell_nothing(target); });
+    const Status done = finish(transaction);
+    if (done) {
+        std::swap(vcpu.registration, next);
+        const bool news =
+            mark_all_pending(vcpu.registration->host(), long_mode_);
+        if (news) {
+            upcalls_.inject(target);
+        }
+    }
+    return done;
+}
+
+const void *Overlay::area_of(VcpuId id) const
+{
+    const auto it = vcpus_.find(id);
+    if (it != vcpus_.end() && it->second.unseen && !it->second.registration) {
+        return &it->second.unseen->area;
+    }
+    return vcpu_info(id).host;
+}
+
+VcpuArea Overlay::first_content(VcpuId caller, VcpuId target) const
+{
+    const void *slot = vcpu_info(target).host;
+    VcpuArea content = slot != nullptr ? read_area(slot) : fresh_area();
+    // The hypervisor writes the time when the vCPU runs next; one that has
+    // not been started does not for a while, and then a guest that looks has
+    // nothing, or what a former life left.  All vCPUs have one clock, so the
+    // caller's time is right, and so is anybody else's.
+    if (const void *area = area_of(caller);
+        area == nullptr || !take_time(content, area)) {
+        for (const auto &[id, vcpu] : vcpus_) {
+            const void *other = area_of(id);
+            if (other != nullptr && take_time(content, other)) {
+                break;
+            }
+        }
+    }
+    return content;
+}
+
+Status Overlay::restore_vcpu(VcpuId vcpu, Gpa gpa)
 {
     if (broken_) {
         return Error(-EIO);
@@ -320,7 +423,8 @@ Status Overlay::try_register_vcpu_info(VcpuId vcpu, Gpa gpa)
     if (!vcpus_.contains(vcpu)) {
         return Error(-ENOENT);
     }
-    if (abi::offset_in_page(gpa) > abi::kPageSize - abi::kVcpuInfoSize) {
+    if (abi::offset_in_page(gpa) > abi::kPageSize - abi::kVcpuInfoSize ||
+        gpa.value % alignof(abi::VcpuInfo32) != 0) {
         return Error(-EINVAL);
     }
     Result<PinnedArea> area =
@@ -334,10 +438,38 @@ Status Overlay::try_register_vcpu_info(VcpuId vcpu, Gpa gpa)
 Status Overlay::reset_vcpu(VcpuId vcpu)
 {
     const auto it = vcpus_.find(vcpu);
-    if (!broken_ && it != vcpus_.end() && !it->second) {
+    if (!broken_ && it != vcpus_.end() && !it->second.registration) {
         return {};
     }
     return replace(vcpu, std::nullopt);
+}
+
+Status Overlay::reset()
+{
+    Status result;
+    const auto keep = [&](Status status) {
+        if (!status && result) {
+            result = status;
+        }
+    };
+    broken_ = false;
+    keep(place(kSharedInfoPage, std::nullopt));
+    std::memset(page_, 0, abi::kPageSize);
+    keep(hypervisor_.set_long_mode(true));
+    long_mode_ = true;
+    keep(tell_page());
+    for (auto &[id, vcpu] : vcpus_) {
+        Registration none;
+        if (vcpu.unseen) {
+            vcpu.unseen->area = unseen_area();
+        }
+        if (vcpu.registration || is_told(id, vcpu)) {
+            keep(tell_place(id, vcpu, none));
+        }
+        std::swap(vcpu.registration, none);
+    }
+    broken_ = !result;
+    return result;
 }
 
 Status Overlay::restore(std::optional<Gpa> gpa, bool long_mode)
@@ -345,8 +477,9 @@ Status Overlay::restore(std::optional<Gpa> gpa, bool long_mode)
     if (broken_) {
         return Error(-EIO);
     }
-    if (gpa && abi::offset_in_page(*gpa) != 0) {
-        return Error(-EINVAL);
+    const Result<Physmap> wanted = with(kSharedInfoPage, gpa);
+    if (!wanted) {
+        return wanted.error();
     }
     const Result<bool> before = hypervisor_.long_mode();
     if (!before) {
@@ -354,11 +487,11 @@ Status Overlay::restore(std::optional<Gpa> gpa, bool long_mode)
     }
     Transaction transaction;
     step_long_mode(transaction, *before, long_mode);
-    step_move(transaction, gpa);
+    step_rearrange(transaction, *wanted);
     const Status done = finish(transaction);
     if (done) {
         long_mode_ = long_mode;
-        set_gpa(gpa);
+        set_physmap(*wanted);
     }
     return done;
 }
@@ -453,11 +586,11 @@ VcpuInfoPlace Overlay::vcpu_info(VcpuId vcpu) const
     if (it == vcpus_.end()) {
         return {};
     }
-    if (it->second) {
-        return {Source::Registered, it->second->gpa(), it->second->host()};
+    if (const Registration &registration = it->second.registration) {
+        return {Source::Registered, registration->gpa(), registration->host()};
     }
     if (const auto offset = abi::default_slot_offset(vcpu)) {
-        return {Source::DefaultSlot, slot_gpa(vcpu, gpa_), page_ + *offset};
+        return {Source::DefaultSlot, slot_gpa(vcpu, gpa()), page_ + *offset};
     }
     return {};
 }

@@ -62,26 +62,28 @@ std::vector<Difference> Overlay::verify()
 
     const bool by_hva = shared_info_backend_ == SharedInfoBackend::Hva;
     const auto gfn =
-        by_hva || !gpa_ ? std::nullopt : std::optional(abi::frame_of(*gpa_));
+        by_hva ? std::nullopt : std::optional(abi::frame_of(*window_));
     const void *page = by_hva ? page_ : nullptr;
     comparison.compare(Attribute::SharedInfoGfn, {}, gfn,
                        hypervisor_.shared_info_gfn());
     comparison.compare(Attribute::SharedInfoHva, {}, page,
                        hypervisor_.shared_info_hva());
 
-    for (const auto &[vcpu, registration] : vcpus_) {
-        const VcpuInfoPlace place = vcpu_info(vcpu);
-        const bool told =
-            registration.has_value() || default_slot_is_told(vcpu);
-        const bool slot_by_hva =
-            !registration &&
-            default_vcpu_info_backend_ == DefaultVcpuInfoBackend::Hva;
-        const auto gpa = told && !slot_by_hva ? place.gpa : std::nullopt;
-        const void *host = told && slot_by_hva ? place.host : nullptr;
-        comparison.compare(Attribute::VcpuInfoGpa, vcpu, gpa,
-                           hypervisor_.vcpu_info_gpa(vcpu));
-        comparison.compare(Attribute::VcpuInfoHva, vcpu, host,
-                           hypervisor_.vcpu_info_hva(vcpu));
+    for (const auto &[id, vcpu] : vcpus_) {
+        std::optional<Gpa> gpa;
+        const void *host = nullptr;
+        if (vcpu.registration) {
+            gpa = vcpu.registration->gpa();
+        } else if (!abi::default_slot_offset(id) ||
+                   default_vcpu_info_backend_ == DefaultVcpuInfoBackend::Hva) {
+            host = area_of(id);
+        } else if (is_told(id, vcpu)) {
+            gpa = Gpa{window_->value + *abi::default_slot_offset(id)};
+        }
+        comparison.compare(Attribute::VcpuInfoGpa, id, gpa,
+                           hypervisor_.vcpu_info_gpa(id));
+        comparison.compare(Attribute::VcpuInfoHva, id, host,
+                           hypervisor_.vcpu_info_hva(id));
     }
     return comparison.take();
 }

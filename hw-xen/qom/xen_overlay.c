@@ -16,16 +16,22 @@
 #include "qapi/util.h"
 #include "exec/address-spaces.h"
 #include "exec/target_page.h"
-#include "hw/core/cpu.h"
+#include "cpu.h"
+#include "hw/i386/apic.h"
+#include "hw/i386/apic_internal.h"
 #include "hw/i386/kvm/xen_overlay.h"
 #include "hw/xen/xen.h"
 #include "migration/vmstate.h"
 #include "system/kvm.h"
+#include "system/kvm_int.h"
 #include "system/kvm_xen.h"
 #include "system/runstate.h"
 
 #include "xen_overlay_state.h"
 #include "trace/trace-subprojects_xen_overlay_hw_xen_qom.h"
+
+/* KVM_IDENTITY_BASE of target/i386/kvm/kvm.c. */
+#define XEN_OVERLAY_KVM_PRIVATE 0xfeffc000UL
 
 XenOverlayState *xen_overlay_singleton;
 
@@ -70,8 +76,26 @@ static void xen_overlay_vm_state_change(void *opaque, bool running,
     }
 }
 
+/* How wide an address may be, for the guest and for KVM's memslots. */
+static uint32_t xen_overlay_address_bits(void)
+{
+    uint32_t eax, unused;
+
+    host_cpuid(0x80000008, 0, &eax, &unused, &unused, &unused);
+    return MIN(X86_CPU(first_cpu)->phys_bits, eax & 0xff);
+}
+
 static void xen_overlay_realize(DeviceState *dev, Error **errp)
 {
+    /* Where the page would not show, or KVM would not take a memslot. */
+    static const XovlFrameRange taken[] = {
+        { XEN_SPECIAL_PFN(SHARED_INFO), XEN_SPECIAL_PFN(SHARED_INFO) + 1 },
+        { APIC_DEFAULT_ADDRESS >> TARGET_PAGE_BITS,
+          (APIC_DEFAULT_ADDRESS + APIC_SPACE_SIZE) >> TARGET_PAGE_BITS },
+        /* KVM's own on Intel: the identity map and the TSS behind it. */
+        { XEN_OVERLAY_KVM_PRIVATE >> TARGET_PAGE_BITS,
+          (XEN_OVERLAY_KVM_PRIVATE >> TARGET_PAGE_BITS) + 4 },
+    };
     XenOverlayState *s = XEN_OVERLAY(dev);
     XovlConfig config;
     CPUState *cs;
@@ -92,6 +116,10 @@ static void xen_overlay_realize(DeviceState *dev, Error **errp)
     config = (XovlConfig) {
         .page = s->shinfo_ptr,
         .kvm_capabilities = kvm_xen_get_caps(),
+        .xen_version = kvm_state->xen_version,
+        .address_bits = xen_overlay_address_bits(),
+        .taken = taken,
+        .taken_count = ARRAY_SIZE(taken),
         .shared_info = s->shared_info,
         .default_vcpu_info = s->default_vcpu_info,
     };
@@ -177,12 +205,25 @@ static const VMStateDescription xen_overlay_vmstate = {
     }
 };
 
-static void xen_overlay_reset(DeviceState *dev)
+static void xen_overlay_reset_hold(Object *obj, ResetType type)
 {
-    int ret = kvm_xen_soft_reset();
+    XenOverlayState *s = XEN_OVERLAY(obj);
+    int ret;
 
+    /* Suspended to RAM and back: to Xen the domain's life goes on. */
+    if (type == RESET_TYPE_WAKEUP) {
+        return;
+    }
+    ret = kvm_xen_soft_reset();
     if (ret) {
         error_report("xen-overlay: reset failed: %s", strerror(-ret));
+    }
+    /* Once nothing sends events any more; the next life finds no trace. */
+    ret = xovl_reset(s->overlay);
+    trace_xen_overlay_reset(ret);
+    if (ret) {
+        error_report("xen-overlay: KVM could not be told anew after a reset: "
+                     "%s", strerror(-ret));
     }
 }
 
@@ -211,7 +252,7 @@ static void xen_overlay_class_init(ObjectClass *klass, void *data)
     DeviceClass *dc = DEVICE_CLASS(klass);
 
     dc->desc = "Xen shared_info page for guests on KVM";
-    device_class_set_legacy_reset(dc, xen_overlay_reset);
+    RESETTABLE_CLASS(klass)->phases.hold = xen_overlay_reset_hold;
     dc->realize = xen_overlay_realize;
     dc->vmsd = &xen_overlay_vmstate;
 
@@ -256,40 +297,42 @@ static void xen_overlay_register_types(void)
 
 type_init(xen_overlay_register_types)
 
-void xen_overlay_do_map_page(MemoryRegion *page, uint64_t gpa)
+bool xen_overlay_memory_op(CPUState *cs, bool longmode, uint64_t cmd,
+                           uint64_t arg, int *err)
 {
-    /*
-     * Xen lets a page show in several places; here it shows in one at most,
-     * which is all that known guests want.
-     */
-    if (!memory_region_is_mapped(page)) {
-        if (gpa != INVALID_GPA) {
-            memory_region_add_subregion_overlap(get_system_memory(), gpa,
-                                                page, 0);
-        }
-    } else if (gpa == INVALID_GPA) {
-        memory_region_del_subregion(get_system_memory(), page);
-    } else {
-        memory_region_set_address(page, gpa);
+    XenOverlayState *s = xen_overlay_singleton;
+    uint64_t before;
+
+    BQL_LOCK_GUARD();
+
+    if (!s) {
+        return false;
     }
+    before = xovl_gpa(s->overlay);
+    if (!xovl_memory_op(s->overlay, cs, xen_domid, longmode, cmd, arg, err)) {
+        return false;
+    }
+    trace_xen_overlay_memory_op(cmd, *err);
+    if (xovl_gpa(s->overlay) != before) {
+        trace_xen_overlay_map(xovl_gpa(s->overlay));
+    }
+    return true;
+}
+
+int xen_overlay_do_map_page(MemoryRegion *page, uint64_t gpa)
+{
+    XenOverlayState *s = xen_overlay_singleton;
+
+    assert(bql_locked());
+
+    return s ? xovl_place(s->overlay, page, gpa) : -ENOENT;
 }
 
 int xen_overlay_map_shinfo_page(uint64_t gpa)
 {
-    XenOverlayState *s = xen_overlay_singleton;
-    int ret;
+    int ret = xen_overlay_do_map_page(NULL, gpa);
 
-    assert(bql_locked());
-
-    if (!s) {
-        return -ENOENT;
-    }
-    ret = xovl_map(s->overlay, gpa);
-    if (gpa == INVALID_GPA) {
-        trace_xen_overlay_unmap(ret);
-    } else {
-        trace_xen_overlay_map(gpa, ret);
-    }
+    trace_xen_overlay_unmap(ret);
     return ret;
 }
 

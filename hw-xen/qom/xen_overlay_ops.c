@@ -8,7 +8,10 @@
 #include "qemu/main-loop.h"
 #include "exec/address-spaces.h"
 #include "exec/ramblock.h"
+#include "exec/target_page.h"
 #include "hw/core/cpu.h"
+#include "hw/i386/kvm/xen_evtchn.h"
+#include "hw/i386/kvm/xen_gnttab.h"
 #include "hw/i386/kvm/xen_overlay.h"
 #include "system/kvm.h"
 #include "system/kvm_xen.h"
@@ -100,12 +103,56 @@ static int xen_overlay_vcpu_ioctl(void *opaque, uint32_t vcpu,
     return ret;
 }
 
-static int xen_overlay_place_page(void *opaque, uint64_t gpa)
+/*
+ * Above all that the guest may see there otherwise, the BIOS's shadow RAM
+ * and video memory (priority 1) included; below the local APIC (0x1000).
+ */
+#define XEN_OVERLAY_PRIORITY 2
+
+static int xen_overlay_place(void *opaque, XovlPage page, uint64_t gpa)
+{
+    XenOverlayState *s = opaque;
+    MemoryRegion *mr = page ? page : &s->shinfo_mem;
+
+    if (!memory_region_is_mapped(mr)) {
+        if (gpa != INVALID_GPA) {
+            memory_region_add_subregion_overlap(get_system_memory(), gpa, mr,
+                                                XEN_OVERLAY_PRIORITY);
+        }
+    } else if (gpa == INVALID_GPA) {
+        memory_region_del_subregion(get_system_memory(), mr);
+    } else {
+        memory_region_set_address(mr, gpa);
+    }
+    return 0;
+}
+
+/*
+ * A KVM that finds shared_info by guest frame would lose events, or write
+ * them into guest RAM, while the guest moves the page.  So it is told a frame
+ * where the page always shows: one of those that the firmware's memory map
+ * reserves for Xen's special pages.
+ */
+static int xen_overlay_open_window(void *opaque, uint64_t *gpa)
 {
     XenOverlayState *s = opaque;
 
-    xen_overlay_do_map_page(&s->shinfo_mem, gpa);
+    *gpa = XEN_SPECIAL_PFN(SHARED_INFO) << TARGET_PAGE_BITS;
+    if (!memory_region_is_mapped(&s->shinfo_window)) {
+        memory_region_init_alias(&s->shinfo_window, OBJECT(s),
+                                 "xen:shared_info-window", &s->shinfo_mem, 0,
+                                 TARGET_PAGE_SIZE);
+        memory_region_add_subregion_overlap(get_system_memory(), *gpa,
+                                            &s->shinfo_window, INT_MAX);
+    }
     return 0;
+}
+
+static int xen_overlay_grant_frame(void *opaque, uint64_t index,
+                                   XovlPage *page)
+{
+    *page = xen_gnttab_get_frame(index);
+    return *page ? 0 : -EINVAL;
 }
 
 static int xen_overlay_pin(void *opaque, uint64_t gpa, size_t size,
@@ -133,10 +180,38 @@ static void xen_overlay_unpin(void *opaque, XovlPin pin)
     memory_region_unref(pin.token);
 }
 
+static int xen_overlay_copy_in(void *opaque, void *caller, uint64_t gva,
+                               void *to, size_t size)
+{
+    return kvm_copy_from_gva(caller, gva, to, size);
+}
+
+static int xen_overlay_copy_out(void *opaque, void *caller, uint64_t gva,
+                                const void *from, size_t size)
+{
+    return kvm_copy_to_gva(caller, gva, from, size);
+}
+
+static void xen_overlay_inject_upcall(void *opaque, uint32_t vcpu)
+{
+    CPUState *cs = qemu_get_cpu(vcpu);
+
+    /* A level that is raised stays up for as long as that says "pending". */
+    if (cs) {
+        xen_overlay_mirror_host_address(opaque, cs);
+    }
+    xen_evtchn_inject_callback(vcpu);
+}
+
 const XovlOps xen_overlay_ops = {
     .vm_ioctl = xen_overlay_vm_ioctl,
     .vcpu_ioctl = xen_overlay_vcpu_ioctl,
-    .place_page = xen_overlay_place_page,
+    .place = xen_overlay_place,
+    .open_window = xen_overlay_open_window,
+    .grant_frame = xen_overlay_grant_frame,
     .pin = xen_overlay_pin,
     .unpin = xen_overlay_unpin,
+    .copy_in = xen_overlay_copy_in,
+    .copy_out = xen_overlay_copy_out,
+    .inject_upcall = xen_overlay_inject_upcall,
 };

@@ -18,6 +18,8 @@ struct XenOverlayState {
     SysBusDevice busdev;
 
     MemoryRegion shinfo_mem;
+    /* The same, where KVM finds it; see xen_overlay_open_window(). */
+    MemoryRegion shinfo_window;
     void *shinfo_ptr;
     XovlOverlay *overlay;
 
@@ -39,6 +41,9 @@ extern const XovlOps xen_overlay_ops;
 /* Names of the properties' values, for XovlSharedInfo and so on. */
 extern const QEnumLookup xen_overlay_shared_info_lookup;
 extern const QEnumLookup xen_overlay_default_vcpu_info_lookup;
+
+/* Brings what event delivery goes by in step with the overlay. */
+void xen_overlay_mirror_host_address(XenOverlayState *s, CPUState *cs);
 
 /* Gives the vCPU its place in the overlay.  False, with @errp set, on error. */
 bool xen_overlay_attach(XenOverlayState *s, CPUState *cs, Error **errp);

@@ -20,7 +20,7 @@
 #include "trace/trace-subprojects_xen_overlay_hw_xen_qom.h"
 
 /* Event delivery outside KVM goes by this pointer (xen_evtchn.c). */
-static void mirror_host_address(XenOverlayState *s, CPUState *cs)
+void xen_overlay_mirror_host_address(XenOverlayState *s, CPUState *cs)
 {
     X86_CPU(cs)->env.xen_vcpu_info_hva =
         xovl_vcpu_info(s->overlay, cs->cpu_index).host;
@@ -44,7 +44,7 @@ bool xen_overlay_attach(XenOverlayState *s, CPUState *cs, Error **errp)
                          "vcpu_info", cs->cpu_index);
         return false;
     }
-    mirror_host_address(s, cs);
+    xen_overlay_mirror_host_address(s, cs);
     return true;
 }
 
@@ -77,10 +77,11 @@ void xen_overlay_detach_vcpu(CPUState *cs)
         warn_report("xen-overlay: vCPU %d keeps its vcpu_info: %s",
                     cs->cpu_index, strerror(-ret));
     }
-    mirror_host_address(s, cs);
+    xen_overlay_mirror_host_address(s, cs);
 }
 
-int xen_overlay_register_vcpu_info(CPUState *cs, uint64_t gpa)
+int xen_overlay_register_vcpu_info(CPUState *cs, CPUState *target,
+                                   uint64_t gfn, uint32_t offset)
 {
     XenOverlayState *s = xen_overlay_singleton;
     int ret;
@@ -90,9 +91,10 @@ int xen_overlay_register_vcpu_info(CPUState *cs, uint64_t gpa)
     if (!s) {
         return -ENOENT;
     }
-    ret = xovl_register_vcpu_info(s->overlay, cs->cpu_index, gpa);
-    trace_xen_overlay_register_vcpu_info(cs->cpu_index, gpa, ret);
-    mirror_host_address(s, cs);
+    ret = xovl_register_vcpu_info(s->overlay, cs->cpu_index,
+                                  target->cpu_index, gfn, offset);
+    trace_xen_overlay_register_vcpu_info(target->cpu_index, gfn, offset, ret);
+    xen_overlay_mirror_host_address(s, target);
     return ret;
 }
 
@@ -108,21 +110,26 @@ int xen_overlay_reset_vcpu_info(CPUState *cs)
     }
     ret = xovl_reset_vcpu(s->overlay, cs->cpu_index);
     trace_xen_overlay_reset_vcpu_info(cs->cpu_index, ret);
-    mirror_host_address(s, cs);
+    xen_overlay_mirror_host_address(s, cs);
     return ret;
 }
 
 int xen_overlay_put_vcpu_info(CPUState *cs)
 {
+    XenOverlayState *s = xen_overlay_singleton;
     uint64_t gpa = X86_CPU(cs)->env.xen_vcpu_info_gpa;
+    int ret;
 
-    if (!xen_overlay_singleton) {
+    if (!s) {
         return 0;
     }
     if (gpa == INVALID_GPA) {
         return xen_overlay_reset_vcpu_info(cs);
     }
-    return xen_overlay_register_vcpu_info(cs, gpa);
+    ret = xovl_restore_vcpu(s->overlay, cs->cpu_index, gpa);
+    trace_xen_overlay_restore_vcpu_info(cs->cpu_index, gpa, ret);
+    xen_overlay_mirror_host_address(s, cs);
+    return ret;
 }
 
 void xen_overlay_get_vcpu_info(CPUState *cs)

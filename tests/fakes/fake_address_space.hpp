@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// FakeAddressSpace: guest RAM from address 0 on, where the page shows in it,
-// and which of it is pinned.
+// FakeAddressSpace: guest RAM from address 0 on, where Xen's pages show in
+// it, and which of it is pinned.
 //
 // It fails the test by itself if a pin is given back twice, or never.
 #pragma once
@@ -22,7 +22,8 @@ namespace xovl::fakes
 {
 
 struct AddressSpaceState {
-    std::optional<abi::Gpa> page;
+    std::map<core::Page, abi::Gpa> pages; // those that show
+    std::vector<std::byte> ram;
     // How often each address is pinned.
     std::map<abi::Gpa, unsigned> pins;
     friend bool operator==(const AddressSpaceState &,
@@ -32,12 +33,11 @@ struct AddressSpaceState {
 inline std::ostream &operator<<(std::ostream &out,
                                 const AddressSpaceState &state)
 {
-    out << "page ";
-    if (state.page) {
-        out << "at 0x" << std::hex << state.page->value << std::dec;
-    } else {
-        out << "hidden";
+    out << std::hex;
+    for (const auto &[page, gpa] : state.pages) {
+        out << "page " << page.token << " at 0x" << gpa.value << ", ";
     }
+    out << std::dec << state.ram.size() << " bytes of RAM";
     for (const auto &[gpa, count] : state.pins) {
         out << ", 0x" << std::hex << gpa.value << std::dec << " pinned "
             << count << " times";
@@ -59,26 +59,67 @@ public:
 
     [[nodiscard]] AddressSpaceState state() const
     {
-        AddressSpaceState state{page_, {}};
+        AddressSpaceState state{pages_, ram_, {}};
         for (const auto &[token, gpa] : pins_) {
             ++state.pins[gpa];
         }
         return state;
     }
-    [[nodiscard]] std::optional<abi::Gpa> page() const { return page_; }
+    // Where shared_info shows.
+    [[nodiscard]] std::optional<abi::Gpa> page() const
+    {
+        return page(core::kSharedInfoPage);
+    }
+    [[nodiscard]] std::optional<abi::Gpa> page(core::Page page) const
+    {
+        const auto it = pages_.find(page);
+        return it == pages_.end() ? std::nullopt : std::optional(it->second);
+    }
     [[nodiscard]] std::size_t pins() const { return pins_.size(); }
     [[nodiscard]] void *host(abi::Gpa gpa) { return &ram_.at(gpa.value); }
-    // How often the page was asked to move.
+    // How often a page was asked to move.
     [[nodiscard]] unsigned placements() const { return placements_; }
+    // How often one was to show where another one did.
+    [[nodiscard]] unsigned overlaps() const { return overlaps_; }
+    [[nodiscard]] bool window_is_open() const { return window_is_open_; }
 
-    core::Status place_page(std::optional<abi::Gpa> gpa) override
+    // Where the page shows besides, and how many frames the grant table has.
+    static constexpr abi::Gpa kWindow{0xfeffa000};
+    static constexpr std::uint64_t kGrantFrames = 4;
+    static core::Page grant_page(std::uint64_t index)
+    {
+        return {reinterpret_cast<void *>(std::uintptr_t{0x1000} + index)};
+    }
+
+    core::Status place(core::Page page, std::optional<abi::Gpa> gpa) override
     {
         ++placements_;
         if (const auto error = faults_.next()) {
             return core::Error(*error);
         }
-        page_ = gpa;
+        pages_.erase(page);
+        if (gpa) {
+            for (const auto &[other, place] : pages_) {
+                overlaps_ += place == *gpa ? 1 : 0;
+            }
+            pages_.emplace(page, *gpa);
+        }
         return {};
+    }
+    core::Result<abi::Gpa> open_window() override
+    {
+        if (const auto error = faults_.next()) {
+            return core::Error(*error);
+        }
+        window_is_open_ = true;
+        return kWindow;
+    }
+    core::Result<core::Page> grant_frame(std::uint64_t index) override
+    {
+        if (index >= kGrantFrames) {
+            return core::Error(-EINVAL);
+        }
+        return grant_page(index);
     }
     core::Result<core::Pin> pin(abi::Gpa gpa, std::size_t size) override
     {
@@ -108,10 +149,12 @@ public:
 private:
     Faults &faults_;
     std::vector<std::byte> ram_;
-    std::optional<abi::Gpa> page_;
+    std::map<core::Page, abi::Gpa> pages_;
+    bool window_is_open_ = false;
     std::map<std::uintptr_t, abi::Gpa> pins_;
     std::uintptr_t last_token_ = 0;
     unsigned placements_ = 0;
+    unsigned overlaps_ = 0;
 };
 
 } // namespace xovl::fakes

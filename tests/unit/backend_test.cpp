@@ -64,34 +64,33 @@ struct DefaultCase {
     Shared shared_info;
     std::optional<Default> requested;
     std::optional<Default> expected; // nullopt: -ENOTSUP
-    bool asks;                       // whether the vCPU has to be asked
 };
 
 constexpr DefaultCase kDefaultCases[] = {
-    {kGfn, Shared::Gfn, kAuto, Default::Gpa, false},
-    {kGfn, Shared::Gfn, Default::Gpa, Default::Gpa, false},
-    {kGfn, Shared::Gfn, Default::Hva, kRefused, true},
-    {kGfn, Shared::Gfn, Default::Kernel, kRefused, true},
-    {kHva, Shared::Hva, kAuto, Default::Hva, true},
-    {kHva, Shared::Hva, Default::Gpa, Default::Gpa, false},
-    {kHva, Shared::Hva, Default::Hva, Default::Hva, true},
-    {kHva, Shared::Hva, Default::Kernel, kRefused, true},
-    {kHva, Shared::Gfn, kAuto, Default::Gpa, false},
-    {kHva, Shared::Gfn, Default::Gpa, Default::Gpa, false},
-    {kHva, Shared::Gfn, Default::Hva, Default::Hva, true},
-    {kHva, Shared::Gfn, Default::Kernel, kRefused, true},
-    {kKernel, Shared::Hva, kAuto, Default::Kernel, true},
-    {kKernel, Shared::Hva, Default::Gpa, Default::Gpa, false},
-    {kKernel, Shared::Hva, Default::Hva, kRefused, true},
-    {kKernel, Shared::Hva, Default::Kernel, Default::Kernel, true},
-    {kKernel, Shared::Gfn, kAuto, Default::Gpa, false},
-    {kKernel, Shared::Gfn, Default::Gpa, Default::Gpa, false},
-    {kKernel, Shared::Gfn, Default::Hva, kRefused, true},
-    {kKernel, Shared::Gfn, Default::Kernel, Default::Kernel, true},
-    {kOdd, Shared::Gfn, kAuto, Default::Gpa, false},
-    {kOdd, Shared::Gfn, Default::Gpa, Default::Gpa, false},
-    {kOdd, Shared::Gfn, Default::Hva, Default::Hva, true},
-    {kOdd, Shared::Gfn, Default::Kernel, kRefused, true},
+    {kGfn, Shared::Gfn, kAuto, Default::Gpa},
+    {kGfn, Shared::Gfn, Default::Gpa, Default::Gpa},
+    {kGfn, Shared::Gfn, Default::Hva, kRefused},
+    {kGfn, Shared::Gfn, Default::Kernel, kRefused},
+    {kHva, Shared::Hva, kAuto, Default::Hva},
+    {kHva, Shared::Hva, Default::Gpa, Default::Gpa},
+    {kHva, Shared::Hva, Default::Hva, Default::Hva},
+    {kHva, Shared::Hva, Default::Kernel, kRefused},
+    {kHva, Shared::Gfn, kAuto, Default::Gpa},
+    {kHva, Shared::Gfn, Default::Gpa, Default::Gpa},
+    {kHva, Shared::Gfn, Default::Hva, Default::Hva},
+    {kHva, Shared::Gfn, Default::Kernel, kRefused},
+    {kKernel, Shared::Hva, kAuto, Default::Kernel},
+    {kKernel, Shared::Hva, Default::Gpa, Default::Gpa},
+    {kKernel, Shared::Hva, Default::Hva, kRefused},
+    {kKernel, Shared::Hva, Default::Kernel, Default::Kernel},
+    {kKernel, Shared::Gfn, kAuto, Default::Gpa},
+    {kKernel, Shared::Gfn, Default::Gpa, Default::Gpa},
+    {kKernel, Shared::Gfn, Default::Hva, kRefused},
+    {kKernel, Shared::Gfn, Default::Kernel, Default::Kernel},
+    {kOdd, Shared::Gfn, kAuto, Default::Gpa},
+    {kOdd, Shared::Gfn, Default::Gpa, Default::Gpa},
+    {kOdd, Shared::Gfn, Default::Hva, Default::Hva},
+    {kOdd, Shared::Gfn, Default::Kernel, kRefused},
 };
 
 TEST(Backend, DefaultVcpuInfo)
@@ -101,32 +100,14 @@ TEST(Backend, DefaultVcpuInfo)
         fakes::Faults faults;
         fakes::FakeHypervisor hypervisor(faults, c.ability);
         const auto chosen = choose_default_vcpu_info(
-            hypervisor, abi::VcpuId{3}, c.shared_info, c.requested);
+            hypervisor, c.ability.vcpu_info_hva, c.shared_info, c.requested);
         ASSERT_EQ(chosen.has_value(), c.expected.has_value());
         if (chosen) {
             EXPECT_EQ(*chosen, *c.expected);
         } else {
             EXPECT_EQ(chosen.error(), Error(-ENOTSUP));
         }
-        using Calls = std::vector<fakes::Call>;
-        const Calls asked = {{fakes::Call::Op::HasVcpuInfoHva, abi::VcpuId{3}}};
-        EXPECT_EQ(hypervisor.calls(), c.asks ? asked : Calls());
-    }
-}
-
-// "Cannot tell" is not "cannot".
-TEST(Backend, QuestionFails)
-{
-    for (const auto requested :
-         {std::optional<Default>(), std::optional(Default::Hva),
-          std::optional(Default::Kernel)}) {
-        fakes::Faults faults;
-        fakes::FakeHypervisor hypervisor(faults, kKernel);
-        faults.fail_nth(1, -EINTR);
-        const auto chosen = choose_default_vcpu_info(hypervisor, abi::VcpuId{0},
-                                                     Shared::Hva, requested);
-        ASSERT_FALSE(chosen);
-        EXPECT_EQ(chosen.error(), Error(-EINTR));
+        EXPECT_TRUE(hypervisor.calls().empty());
     }
 }
 

@@ -30,11 +30,55 @@ static int vcpu_ioctl(void *opaque, uint32_t vcpu, unsigned long request,
     return 0;
 }
 
-static int place_page(void *opaque, uint64_t gpa)
+static int place(void *opaque, XovlPage shown, uint64_t gpa)
 {
     (void)opaque;
+    (void)shown;
     (void)gpa;
     return 0;
+}
+
+static int open_window(void *opaque, uint64_t *gpa)
+{
+    (void)opaque;
+    *gpa = 0xfeffa000;
+    return 0;
+}
+
+static int grant_frame(void *opaque, uint64_t index, XovlPage *frame)
+{
+    (void)opaque;
+    (void)index;
+    (void)frame;
+    return -EINVAL;
+}
+
+static int copy_in(void *opaque, void *caller, uint64_t gva, void *to,
+                   size_t size)
+{
+    (void)opaque;
+    (void)caller;
+    (void)gva;
+    (void)to;
+    (void)size;
+    return -EFAULT;
+}
+
+static int copy_out(void *opaque, void *caller, uint64_t gva, const void *from,
+                    size_t size)
+{
+    (void)opaque;
+    (void)caller;
+    (void)gva;
+    (void)from;
+    (void)size;
+    return -EFAULT;
+}
+
+static void inject_upcall(void *opaque, uint32_t vcpu)
+{
+    (void)opaque;
+    (void)vcpu;
 }
 
 static int pin(void *opaque, uint64_t gpa, size_t size, XovlPin *pinned)
@@ -55,9 +99,14 @@ static void unpin(void *opaque, XovlPin pinned)
 static const XovlOps ops = {
     .vm_ioctl = vm_ioctl,
     .vcpu_ioctl = vcpu_ioctl,
-    .place_page = place_page,
+    .place = place,
+    .open_window = open_window,
+    .grant_frame = grant_frame,
     .pin = pin,
     .unpin = unpin,
+    .copy_in = copy_in,
+    .copy_out = copy_out,
+    .inject_upcall = inject_upcall,
 };
 
 static _Alignas(4096) char page[4096];
@@ -72,7 +121,8 @@ static _Alignas(4096) char page[4096];
 
 int main(void)
 {
-    const XovlConfig config = {.page = page};
+    const XovlConfig config = {.page = page, .address_bits = 40};
+    int answer = 0;
     XovlOverlay *overlay = xovl_new(&config, &ops, NULL);
 
     CHECK(overlay);
@@ -83,11 +133,14 @@ int main(void)
     CHECK(xovl_default_vcpu_info_backend(overlay) ==
           XOVL_DEFAULT_VCPU_INFO_AUTO);
     CHECK(xovl_attach_vcpu(overlay, 0) == 0);
-    CHECK(xovl_map(overlay, 0x1000) == 0);
+    CHECK(xovl_place(overlay, NULL, 0x1000) == 0);
     CHECK(xovl_gpa(overlay) == 0x1000);
-    /* The mode read and set, the page, a slot. */
-    CHECK(ioctls == 4);
-    CHECK(xovl_register_vcpu_info(overlay, 0, 0x2000) == -EINVAL);
+    /* The mode read and set, the page, the vCPU asked, its slot. */
+    CHECK(ioctls == 5);
+    CHECK(xovl_register_vcpu_info(overlay, 0, 0, 2, 0) == -EINVAL);
+    CHECK(xovl_restore_vcpu(overlay, 0, 0x2000) == -EINVAL);
+    CHECK(xovl_memory_op(overlay, NULL, 1, true, 7, 0, &answer));
+    CHECK(answer == -EFAULT);
     CHECK(xovl_vcpu_info(overlay, 0).source == XOVL_VCPU_INFO_DEFAULT_SLOT);
     CHECK(xovl_reset_vcpu(overlay, 0) == 0);
     CHECK(xovl_restore(overlay, XOVL_NO_GPA, true) == 0);
@@ -95,6 +148,7 @@ int main(void)
     CHECK(xovl_set_long_mode(overlay, false) == 0);
     CHECK(xovl_sync_long_mode(overlay) == 0);
     CHECK(xovl_refresh_wallclock(overlay) == 0);
+    CHECK(xovl_reset(overlay) == 0);
     CHECK(xovl_detach_vcpu(overlay, 0) == 0);
     CHECK(!xovl_is_broken(overlay));
     xovl_free(overlay);

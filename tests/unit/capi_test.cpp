@@ -9,8 +9,11 @@
 
 #include <linux/kvm.h>
 
+#include "abi/hypercall.hpp"
 #include "fakes/fake_address_space.hpp"
+#include "fakes/fake_guest_memory.hpp"
 #include "fakes/fake_kvm.hpp"
+#include "fakes/fake_upcalls.hpp"
 #include "xen-overlay/xovl.h"
 
 namespace xovl
@@ -26,14 +29,18 @@ struct Glue {
         for (const std::uint32_t id : {0U, 5U, 40U}) {
             kvm.add_vcpu(abi::VcpuId{id});
         }
-        // One page of it, wherever the guest puts the page.
+        // What the glue's window is made of.
         kvm_userspace_memory_region region = {};
-        region.guest_phys_addr = 0x5000;
+        region.guest_phys_addr = fakes::FakeAddressSpace::kWindow.value;
         region.memory_size = sizeof(page);
         region.userspace_addr = reinterpret_cast<std::uintptr_t>(page);
         EXPECT_EQ(kvm.vm_ioctl(KVM_SET_USER_MEMORY_REGION, &region), 0);
+        // A guest's RAM.
         region.slot = 1;
-        region.guest_phys_addr = 0x6000;
+        region.guest_phys_addr = 0;
+        region.memory_size = 0x10000;
+        region.userspace_addr =
+            reinterpret_cast<std::uintptr_t>(space.host(abi::Gpa{0}));
         EXPECT_EQ(kvm.vm_ioctl(KVM_SET_USER_MEMORY_REGION, &region), 0);
     }
 
@@ -41,6 +48,8 @@ struct Glue {
     fakes::Faults faults;
     fakes::FakeKvm kvm;
     fakes::FakeAddressSpace space{faults, 0x10000};
+    fakes::FakeGuestMemory memory{0x40000, 0x1000};
+    fakes::FakeUpcalls upcalls;
 };
 
 Glue &glue(void *opaque)
@@ -66,10 +75,31 @@ static int glue_vcpu_ioctl(void *opaque, uint32_t vcpu, unsigned long request,
     return glue(opaque).kvm.vcpu_ioctl(abi::VcpuId{vcpu}, request, arg);
 }
 
-static int glue_place_page(void *opaque, uint64_t gpa)
+static int glue_place(void *opaque, XovlPage page, uint64_t gpa)
 {
-    return errno_of(glue(opaque).space.place_page(
+    return errno_of(glue(opaque).space.place(
+        core::Page{page},
         gpa == XOVL_NO_GPA ? std::nullopt : std::optional(abi::Gpa{gpa})));
+}
+
+static int glue_open_window(void *opaque, uint64_t *gpa)
+{
+    const auto window = glue(opaque).space.open_window();
+    if (!window) {
+        return window.error().value();
+    }
+    *gpa = window->value;
+    return 0;
+}
+
+static int glue_grant_frame(void *opaque, uint64_t index, XovlPage *page)
+{
+    const auto frame = glue(opaque).space.grant_frame(index);
+    if (!frame) {
+        return frame.error().value();
+    }
+    *page = frame->token;
+    return 0;
 }
 
 static int glue_pin(void *opaque, uint64_t gpa, size_t size, XovlPin *pin)
@@ -88,10 +118,33 @@ static void glue_unpin(void *opaque, XovlPin pin)
     glue(opaque).space.unpin({pin.host, pin.token});
 }
 
+static int glue_copy_in(void *opaque, void *caller, uint64_t gva, void *to,
+                        size_t size)
+{
+    EXPECT_EQ(caller, opaque);
+    return errno_of(glue(opaque).memory.copy_in(gva, to, size));
+}
+
+static int glue_copy_out(void *opaque, void *caller, uint64_t gva,
+                         const void *from, size_t size)
+{
+    EXPECT_EQ(caller, opaque);
+    return errno_of(glue(opaque).memory.copy_out(gva, from, size));
+}
+
+static void glue_inject_upcall(void *opaque, uint32_t vcpu)
+{
+    glue(opaque).upcalls.inject(abi::VcpuId{vcpu});
+}
+
 } // extern "C"
 
-constexpr XovlOps kOps = {glue_vm_ioctl, glue_vcpu_ioctl, glue_place_page,
-                          glue_pin, glue_unpin};
+constexpr XovlOps kOps = {glue_vm_ioctl,     glue_vcpu_ioctl,  glue_place,
+                          glue_open_window,  glue_grant_frame, glue_pin,
+                          glue_unpin,        glue_copy_in,     glue_copy_out,
+                          glue_inject_upcall};
+
+constexpr XovlFrameRange kTaken[] = {{0xfeffa, 0xfeffb}};
 
 class Capi : public testing::Test
 {
@@ -104,10 +157,26 @@ protected:
     {
         xovl_free(overlay_);
         glue_.emplace(generation);
-        const XovlConfig config = {glue_->page, glue_->kvm.capabilities(),
-                                   shared_info, vcpu_info};
+        const XovlConfig config = {
+            .page = glue_->page,
+            .kvm_capabilities = glue_->kvm.capabilities(),
+            .xen_version = 0x40011,
+            .address_bits = 40,
+            .taken = kTaken,
+            .taken_count = 1,
+            .shared_info = shared_info,
+            .default_vcpu_info = vcpu_info,
+        };
         overlay_ = xovl_new(&config, &kOps, &*glue_);
         return xovl_start(overlay_);
+    }
+
+    int map(std::uint64_t gpa) { return xovl_place(overlay_, nullptr, gpa); }
+    // A vCPU for itself.
+    int enroll(std::uint32_t vcpu, std::uint64_t gpa)
+    {
+        return xovl_register_vcpu_info(overlay_, vcpu, vcpu, gpa >> 12,
+                                       static_cast<uint32_t>(gpa & 0xfff));
     }
 
     std::optional<Glue> glue_;
@@ -173,11 +242,11 @@ TEST_F(Capi, MapAndUnmap)
          {Generation::Gfn, Generation::Hva, Generation::Kernel}) {
         ASSERT_EQ(start(generation), 0);
         EXPECT_EQ(xovl_gpa(overlay_), XOVL_NO_GPA);
-        ASSERT_EQ(xovl_map(overlay_, 0x5000), 0);
+        ASSERT_EQ(map(0x5000), 0);
         EXPECT_EQ(xovl_gpa(overlay_), 0x5000U);
         EXPECT_EQ(glue_->space.page(), abi::Gpa{0x5000});
-        EXPECT_EQ(xovl_map(overlay_, 0x5001), -EINVAL);
-        ASSERT_EQ(xovl_map(overlay_, XOVL_NO_GPA), 0);
+        EXPECT_EQ(map(0x5001), -EINVAL);
+        ASSERT_EQ(map(XOVL_NO_GPA), 0);
         EXPECT_EQ(xovl_gpa(overlay_), XOVL_NO_GPA);
         EXPECT_EQ(glue_->space.page(), std::nullopt);
     }
@@ -193,19 +262,25 @@ TEST_F(Capi, VcpuInfo)
     EXPECT_EQ(place.source, XOVL_VCPU_INFO_DEFAULT_SLOT);
     EXPECT_EQ(place.gpa, XOVL_NO_GPA);
     EXPECT_EQ(place.host, glue_->page + std::size_t{5} * 64);
-    ASSERT_EQ(xovl_map(overlay_, 0x6000), 0);
+    ASSERT_EQ(map(0x6000), 0);
     EXPECT_EQ(xovl_vcpu_info(overlay_, 5).gpa, 0x6140U);
 
-    ASSERT_EQ(xovl_register_vcpu_info(overlay_, 5, 0x5040), 0);
+    ASSERT_EQ(enroll(5, 0x5040), 0);
     place = xovl_vcpu_info(overlay_, 5);
     EXPECT_EQ(place.source, XOVL_VCPU_INFO_REGISTERED);
     EXPECT_EQ(place.gpa, 0x5040U);
     EXPECT_EQ(place.host, glue_->space.host(abi::Gpa{0x5040}));
     EXPECT_EQ(glue_->space.pins(), 1U);
-    EXPECT_EQ(xovl_register_vcpu_info(overlay_, 5, 0x5fff), -EINVAL);
-    EXPECT_EQ(xovl_register_vcpu_info(overlay_, 5, XOVL_NO_GPA), -EINVAL);
-    EXPECT_EQ(xovl_register_vcpu_info(overlay_, 5, 0x20000), -EINVAL);
+    EXPECT_EQ(glue_->upcalls.called(), std::vector{abi::VcpuId{5}});
+    EXPECT_EQ(enroll(5, 0x5fff), -ENXIO);
+    EXPECT_EQ(enroll(5, 0x5080), -EINVAL); // once only
 
+    ASSERT_EQ(xovl_restore_vcpu(overlay_, 5, 0x6080), 0);
+    EXPECT_EQ(xovl_vcpu_info(overlay_, 5).gpa, 0x6080U);
+    ASSERT_EQ(xovl_reset(overlay_), 0);
+    EXPECT_EQ(xovl_vcpu_info(overlay_, 5).source, XOVL_VCPU_INFO_DEFAULT_SLOT);
+    EXPECT_EQ(xovl_gpa(overlay_), XOVL_NO_GPA);
+    ASSERT_EQ(enroll(5, 0x5040), 0);
     ASSERT_EQ(xovl_reset_vcpu(overlay_, 5), 0);
     EXPECT_EQ(xovl_vcpu_info(overlay_, 5).source, XOVL_VCPU_INFO_DEFAULT_SLOT);
     EXPECT_EQ(glue_->space.pins(), 0U);
@@ -213,7 +288,8 @@ TEST_F(Capi, VcpuInfo)
     ASSERT_EQ(xovl_detach_vcpu(overlay_, 5), 0);
     EXPECT_EQ(xovl_detach_vcpu(overlay_, 5), -ENOENT);
     EXPECT_EQ(xovl_reset_vcpu(overlay_, 5), -ENOENT);
-    EXPECT_EQ(xovl_register_vcpu_info(overlay_, 5, 0x5040), -ENOENT);
+    EXPECT_EQ(enroll(5, 0x5040), -ENOENT);
+    EXPECT_EQ(xovl_restore_vcpu(overlay_, 5, 0x5040), -ENOENT);
     place = xovl_vcpu_info(overlay_, 5);
     EXPECT_EQ(place.source, XOVL_VCPU_INFO_NONE);
     EXPECT_EQ(place.gpa, XOVL_NO_GPA);
@@ -257,63 +333,88 @@ TEST_F(Capi, Restore)
     EXPECT_EQ(xovl_restore(overlay_, 0x6001, false), -EINVAL);
 }
 
+TEST_F(Capi, MemoryOp)
+{
+    constexpr std::uint64_t kArgument = 0x40100;
+    ASSERT_EQ(start(Generation::Hva), 0);
+    glue_->memory.write(kArgument, abi::xen_add_to_physmap<std::uint64_t>{
+                                       abi::DOMID_SELF, 0,
+                                       abi::XENMAPSPACE_grant_table, 1, 0x5});
+    const auto call = [&](std::uint64_t command) -> std::optional<int> {
+        int answer = 1;
+        if (!xovl_memory_op(overlay_, &*glue_, 7, true, command, kArgument,
+                            &answer)) {
+            return std::nullopt;
+        }
+        return answer;
+    };
+    EXPECT_EQ(call(abi::XENMEM_add_to_physmap), 0);
+    EXPECT_EQ(glue_->space.page(fakes::FakeAddressSpace::grant_page(1)),
+              abi::Gpa{0x5000});
+    glue_->memory.write(kArgument,
+                        abi::xen_add_to_physmap<std::uint64_t>{
+                            7, 0, abi::XENMAPSPACE_grant_table, 4, 0x5});
+    EXPECT_EQ(call(abi::XENMEM_add_to_physmap), -EINVAL);
+    glue_->memory.write(kArgument,
+                        abi::xen_add_to_physmap<std::uint64_t>{
+                            7, 0, abi::XENMAPSPACE_shared_info, 0, 0xfeffa});
+    EXPECT_EQ(call(abi::XENMEM_add_to_physmap), -EPERM);
+    EXPECT_EQ(call(1), std::nullopt);
+
+    // The array of errors is written through copy_out.
+    glue_->memory.write(kArgument, abi::xen_add_to_physmap_batch<std::uint64_t>{
+                                       7, abi::XENMAPSPACE_shared_info, 1, 0,
+                                       0x40200, 0x40210, 0x40220});
+    glue_->memory.write(0x40200, std::uint64_t{1});
+    EXPECT_EQ(call(abi::XENMEM_add_to_physmap_batch), 0);
+    EXPECT_EQ(glue_->memory.read<std::int32_t>(0x40220), -EINVAL);
+}
+
 TEST_F(Capi, ErrorsComeThrough)
 {
     ASSERT_EQ(start(Generation::Gfn), 0);
     ASSERT_EQ(xovl_attach_vcpu(overlay_, 0), 0);
-    // No memory that KVM knows of.
-    EXPECT_EQ(xovl_map(overlay_, 0x7000), -EFAULT);
-    EXPECT_EQ(xovl_gpa(overlay_), XOVL_NO_GPA);
-    EXPECT_FALSE(xovl_is_broken(overlay_));
     // The first call fails, and taking it back works.
     for (const int error : {-EFAULT, -EINTR, -ENOMEM}) {
         glue_->faults.fail_nth(1, error);
-        EXPECT_EQ(xovl_map(overlay_, 0x5000), error);
+        EXPECT_EQ(map(0x5000), error);
         glue_->faults.fail_nth(1, error);
-        EXPECT_EQ(xovl_register_vcpu_info(overlay_, 0, 0x5000), error);
+        EXPECT_EQ(enroll(0, 0x5000), error);
         glue_->faults.fail_nth(1, error);
         EXPECT_EQ(xovl_sync_long_mode(overlay_), error);
     }
     EXPECT_FALSE(xovl_is_broken(overlay_));
     EXPECT_EQ(glue_->space.pins(), 0U);
+    // So that the kernel can be asked for it at all.
+    glue_->faults.fail_nth(1, -ENOMEM);
+    EXPECT_EQ(start(Generation::Gfn), 0);
 }
 
-// A guest can bring this about: what is mapped over the page later is a
-// memslot of its own, or none.  It must not be able to break the overlay.
-TEST_F(Capi, PageLosesItsMemory)
+TEST_F(Capi, NoWindow)
 {
-    ASSERT_EQ(start(Generation::Gfn), 0);
-    ASSERT_EQ(xovl_map(overlay_, 0x6000), 0);
-    kvm_userspace_memory_region region = {};
-    region.slot = 1;
-    ASSERT_EQ(glue_->kvm.vm_ioctl(KVM_SET_USER_MEMORY_REGION, &region), 0);
-
-    EXPECT_EQ(xovl_set_long_mode(overlay_, false), -EFAULT);
-    EXPECT_TRUE(xovl_is_long_mode(overlay_));
-    ASSERT_EQ(xovl_sync_long_mode(overlay_), 0);
-    EXPECT_TRUE(xovl_is_long_mode(overlay_));
-    EXPECT_EQ(xovl_refresh_wallclock(overlay_), -EFAULT);
-    EXPECT_FALSE(xovl_is_broken(overlay_));
-    // Elsewhere all is well.
-    EXPECT_EQ(xovl_map(overlay_, 0x5000), 0);
-    EXPECT_EQ(xovl_set_long_mode(overlay_, false), 0);
+    ASSERT_EQ(start(Generation::Hva, XOVL_SHARED_INFO_AUTO,
+                    XOVL_DEFAULT_VCPU_INFO_GPA),
+              0);
+    glue_->faults.fail_nth(2, -ENOMEM); // after the vCPU was asked
+    EXPECT_EQ(xovl_attach_vcpu(overlay_, 0), -ENOMEM);
+    EXPECT_EQ(xovl_attach_vcpu(overlay_, 0), 0);
 }
 
 TEST_F(Capi, Broken)
 {
     ASSERT_EQ(start(Generation::Gfn), 0);
-    glue_->faults.fail_from_nth(2, -EINTR);
-    EXPECT_EQ(xovl_map(overlay_, 0x5000), -EINTR);
+    glue_->faults.fail_from_nth(1, -EINTR);
+    EXPECT_EQ(map(0x5000), -EINTR);
     EXPECT_TRUE(xovl_is_broken(overlay_));
     glue_->faults.clear();
-    EXPECT_EQ(xovl_map(overlay_, 0x5000), -EIO);
+    EXPECT_EQ(map(0x5000), -EIO);
 }
 
 TEST_F(Capi, FreeGivesPinsBack)
 {
     ASSERT_EQ(start(Generation::Hva), 0);
     ASSERT_EQ(xovl_attach_vcpu(overlay_, 0), 0);
-    ASSERT_EQ(xovl_register_vcpu_info(overlay_, 0, 0x5000), 0);
+    ASSERT_EQ(enroll(0, 0x5000), 0);
     xovl_free(overlay_);
     overlay_ = nullptr;
     EXPECT_EQ(glue_->space.pins(), 0U);

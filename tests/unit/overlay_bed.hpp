@@ -14,6 +14,7 @@
 #include "core/overlay.hpp"
 #include "fakes/fake_address_space.hpp"
 #include "fakes/fake_hypervisor.hpp"
+#include "fakes/fake_upcalls.hpp"
 
 namespace xovl::core
 {
@@ -85,11 +86,29 @@ class OverlayBed
 public:
     static constexpr std::size_t kRamSize = 0x100000;
 
-    explicit OverlayBed(const Backends &chosen)
+    explicit OverlayBed(const Backends &chosen, XenVersion version = {0x40011})
         : backends(chosen), hypervisor(faults, chosen.ability),
-          space(faults, kRamSize), overlay(std::make_unique<Overlay>(
-                                       hypervisor, space, page, chosen.request))
+          space(faults, kRamSize),
+          overlay(std::make_unique<Overlay>(
+              hypervisor, space, upcalls, page,
+              Machine{chosen.request,
+                      {40, {{abi::Gfn{0xfeffa}, abi::Gfn{0xfeffb}}}},
+                      version}))
     {
+    }
+
+    // The guest maps shared_info.
+    Status map(std::uint64_t gpa)
+    {
+        return overlay->place(kSharedInfoPage, abi::Gpa{gpa});
+    }
+    Status unmap() { return overlay->place(kSharedInfoPage, std::nullopt); }
+    // A vCPU registers its vcpu_info, of itself.
+    Status enroll(std::uint32_t vcpu, std::uint64_t gpa)
+    {
+        return overlay->register_vcpu_info(
+            abi::VcpuId{vcpu}, abi::VcpuId{vcpu}, abi::Gfn{gpa >> 12},
+            static_cast<std::uint32_t>(gpa & 0xfff));
     }
 
     [[nodiscard]] void *slot(std::size_t vcpu) { return page + vcpu * 64; }
@@ -114,8 +133,14 @@ public:
         using fakes::Setting;
         const VcpuInfoPlace place = overlay->vcpu_info(vcpu);
         switch (place.source) {
-        case VcpuInfoPlace::Source::None:
-            return Setting::none();
+        case VcpuInfoPlace::Source::None: {
+            // What it is told of a vCPU without a slot nobody else sees.
+            const Setting held = hypervisor.vcpu_info(vcpu);
+            return held.kind == Setting::Kind::Host &&
+                           backends.ability.vcpu_info_hva
+                       ? held
+                       : Setting::none();
+        }
         case VcpuInfoPlace::Source::Registered:
             return Setting::guest(place.gpa->value);
         case VcpuInfoPlace::Source::DefaultSlot:
@@ -127,8 +152,8 @@ public:
         case Default::Hva:
             return Setting::host(place.host);
         case Default::Gpa:
-            return place.gpa ? Setting::guest(place.gpa->value)
-                             : Setting::none();
+            return Setting::guest(fakes::FakeAddressSpace::kWindow.value +
+                                  std::uint64_t{vcpu.value} * 64);
         }
         return Setting::none();
     }
@@ -137,12 +162,12 @@ public:
     void expect_agreement() const
     {
         using fakes::Setting;
-        EXPECT_EQ(space.page(), overlay->gpa());
+        EXPECT_EQ(space.state().pages, overlay->physmap().places());
+        EXPECT_EQ(space.overlaps(), 0U);
         Setting shared_info = Setting::host(page);
         if (backends.shared_info == Shared::Gfn) {
-            shared_info = overlay->gpa()
-                              ? Setting::guest(overlay->gpa()->value >> 12)
-                              : Setting::none();
+            shared_info =
+                Setting::guest(fakes::FakeAddressSpace::kWindow.value >> 12);
         }
         EXPECT_EQ(hypervisor.state().shared_info, shared_info);
         std::size_t registered = 0;
@@ -164,6 +189,7 @@ public:
     fakes::Faults faults;
     fakes::FakeHypervisor hypervisor;
     fakes::FakeAddressSpace space;
+    fakes::FakeUpcalls upcalls;
     std::unique_ptr<Overlay> overlay;
 };
 

@@ -49,14 +49,26 @@ void attached(OverlayBed &bed)
     for (const std::uint32_t id : {0U, 1U, 2U, 3U, 40U, 41U}) {
         ASSERT_TRUE(bed.overlay->attach_vcpu(VcpuId{id}));
     }
-    ASSERT_TRUE(bed.overlay->register_vcpu_info(VcpuId{1}, Gpa{0x8000}));
-    ASSERT_TRUE(bed.overlay->register_vcpu_info(VcpuId{41}, Gpa{0x8040}));
+    ASSERT_TRUE(bed.enroll(1, 0x8000));
+    ASSERT_TRUE(bed.enroll(41, 0x8040));
 }
 
 void mapped(OverlayBed &bed)
 {
     attached(bed);
-    ASSERT_TRUE(bed.overlay->map(Gpa{0x1000}));
+    ASSERT_TRUE(bed.map(0x1000));
+}
+
+Page grant(std::uint64_t index)
+{
+    return fakes::FakeAddressSpace::grant_page(index);
+}
+
+void with_grants(OverlayBed &bed)
+{
+    mapped(bed);
+    ASSERT_TRUE(bed.overlay->place(grant(0), Gpa{0x3000}));
+    ASSERT_TRUE(bed.overlay->place(grant(1), Gpa{0x4000}));
 }
 
 // The guest changed the mode by itself, and nobody asked yet.
@@ -85,28 +97,32 @@ const Operation kOperations[] = {
      [](OverlayBed &bed) { return bed.overlay->detach_vcpu(VcpuId{1}); }},
     {"detach_without_slot", mapped,
      [](OverlayBed &bed) { return bed.overlay->detach_vcpu(VcpuId{40}); }},
-    {"map_first", attached,
-     [](OverlayBed &bed) { return bed.overlay->map(Gpa{0x5000}); }},
-    {"remap", mapped,
-     [](OverlayBed &bed) { return bed.overlay->map(Gpa{0x5000}); }},
-    {"remap_same", mapped,
-     [](OverlayBed &bed) { return bed.overlay->map(Gpa{0x1000}); }},
-    {"unmap", mapped, [](OverlayBed &bed) { return bed.overlay->unmap(); }},
+    {"map_first", attached, [](OverlayBed &bed) { return bed.map(0x5000); }},
+    {"remap", mapped, [](OverlayBed &bed) { return bed.map(0x5000); }},
+    {"remap_same", mapped, [](OverlayBed &bed) { return bed.map(0x1000); }},
+    {"unmap", mapped, [](OverlayBed &bed) { return bed.unmap(); }},
     {"register_unmapped", attached,
-     [](OverlayBed &bed) {
-         return bed.overlay->register_vcpu_info(VcpuId{0}, Gpa{0x6000});
-     }},
+     [](OverlayBed &bed) { return bed.enroll(0, 0x6000); }},
     {"register_mapped", mapped,
-     [](OverlayBed &bed) {
-         return bed.overlay->register_vcpu_info(VcpuId{0}, Gpa{0x6000});
-     }},
+     [](OverlayBed &bed) { return bed.enroll(0, 0x6000); }},
     {"register_without_slot", mapped,
+     [](OverlayBed &bed) { return bed.enroll(40, 0x6000); }},
+    {"register_for_another", mapped,
      [](OverlayBed &bed) {
-         return bed.overlay->register_vcpu_info(VcpuId{40}, Gpa{0x6000});
+         return bed.overlay->register_vcpu_info(VcpuId{0}, VcpuId{2},
+                                                abi::Gfn{6}, 0x40);
      }},
-    {"reregister", mapped,
+    {"swap_pages", with_grants,
      [](OverlayBed &bed) {
-         return bed.overlay->register_vcpu_info(VcpuId{1}, Gpa{0x6000});
+         Physmap wanted;
+         wanted.put(kSharedInfoPage, Gpa{0x3000});
+         wanted.put(grant(0), Gpa{0x1000});
+         wanted.put(grant(2), Gpa{0x9000});
+         return bed.overlay->rearrange(wanted);
+     }},
+    {"restore_vcpu", mapped,
+     [](OverlayBed &bed) {
+         return bed.overlay->restore_vcpu(VcpuId{1}, Gpa{0x6000});
      }},
     {"reset_vcpu_unmapped", attached,
      [](OverlayBed &bed) { return bed.overlay->reset_vcpu(VcpuId{1}); }},
@@ -145,12 +161,15 @@ void expect_broken(OverlayBed &bed)
         overlay.attach_vcpu(VcpuId{60}),
         overlay.detach_vcpu(VcpuId{0}),
         overlay.detach_vcpu(VcpuId{61}),
-        overlay.map(Gpa{0x5000}),
-        overlay.map(Gpa{1}),
-        overlay.unmap(),
-        overlay.register_vcpu_info(VcpuId{0}, Gpa{0x6000}),
-        overlay.register_vcpu_info(VcpuId{0}, Gpa{~std::uint64_t{0}}),
-        overlay.register_vcpu_info(VcpuId{61}, Gpa{0x6000}),
+        bed.map(0x5000),
+        bed.map(1),
+        bed.unmap(),
+        overlay.rearrange({}),
+        bed.enroll(0, 0x6000),
+        bed.enroll(0, ~std::uint64_t{0}),
+        bed.enroll(61, 0x6000),
+        overlay.restore_vcpu(VcpuId{0}, Gpa{0x6000}),
+        overlay.restore_vcpu(VcpuId{61}, Gpa{1}),
         overlay.reset_vcpu(VcpuId{0}),
         overlay.reset_vcpu(VcpuId{1}),
         overlay.reset_vcpu(VcpuId{61}),
@@ -268,15 +287,15 @@ INSTANTIATE_TEST_SUITE_P(All, OverlayFailure,
                                     "_" + std::get<1>(test.param).name;
                          });
 
-// That the loops above loop: a remap by guest address has this many calls.
+// That the loops above loop: a registration has this many calls.
 TEST(OverlayFailureLoop, CountsThePortCalls)
 {
     OverlayBed bed(kGfnGpa);
     mapped(bed);
     bed.faults.clear();
-    ASSERT_TRUE(bed.overlay->map(Gpa{0x5000}));
-    // Vcpus 0, 2 and 3 off, the page off, placed, on, the vcpus on.
-    EXPECT_EQ(bed.faults.calls(), 3U + 1 + 1 + 1 + 3);
+    ASSERT_TRUE(bed.enroll(0, 0x6000));
+    // The mode asked, the place pinned, the old one off, the new one on.
+    EXPECT_EQ(bed.faults.calls(), 1U + 1 + 1 + 1);
 }
 
 } // namespace

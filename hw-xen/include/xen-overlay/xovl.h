@@ -53,21 +53,49 @@ typedef struct XovlPin {
     void *token;
 } XovlPin;
 
+/* A page of Xen's own; NULL is shared_info, others are the implementer's. */
+typedef void *XovlPage;
+
 typedef struct XovlOps {
     /* KVM's ioctls on the VM and on the vCPU with this index. */
     int (*vm_ioctl)(void *opaque, unsigned long request, void *arg);
     int (*vcpu_ioctl)(void *opaque, uint32_t vcpu, unsigned long request,
                       void *arg);
     /* Show the page at `gpa`, and nowhere if that is XOVL_NO_GPA. */
-    int (*place_page)(void *opaque, uint64_t gpa);
+    int (*place)(void *opaque, XovlPage page, uint64_t gpa);
+    /*
+     * Show shared_info at an address of the implementer's choice as well,
+     * for good.  May be called again.
+     */
+    int (*open_window)(void *opaque, uint64_t *gpa);
+    /* -EINVAL: the grant table has no such frame. */
+    int (*grant_frame)(void *opaque, uint64_t index, XovlPage *page);
     /* -EINVAL where [gpa, gpa + size) is not RAM. */
     int (*pin)(void *opaque, uint64_t gpa, size_t size, XovlPin *pin);
     void (*unpin)(void *opaque, XovlPin pin);
+    /* Memory of the `caller` of a hypercall, by its virtual addresses. */
+    int (*copy_in)(void *opaque, void *caller, uint64_t gva, void *to,
+                   size_t size);
+    int (*copy_out)(void *opaque, void *caller, uint64_t gva, const void *from,
+                    size_t size);
+    /* Call the guest on this vCPU: its evtchn_upcall_pending became 1. */
+    void (*inject_upcall)(void *opaque, uint32_t vcpu);
 } XovlOps;
+
+/* Guest frames [first, end) at which no page can be made to show. */
+typedef struct XovlFrameRange {
+    uint64_t first;
+    uint64_t end;
+} XovlFrameRange;
 
 typedef struct XovlConfig {
     void *page;                /* 4096 bytes, page aligned, zeroed */
     uint32_t kvm_capabilities; /* KVM_CHECK_EXTENSION(KVM_CAP_XEN_HVM) */
+    uint32_t xen_version;      /* major << 16 | minor */
+    /* What both the guest and KVM can address, at most 52. */
+    uint32_t address_bits;
+    const XovlFrameRange *taken; /* copied */
+    size_t taken_count;
     XovlSharedInfo shared_info;
     XovlDefaultVcpuInfo default_vcpu_info;
 } XovlConfig;
@@ -152,13 +180,27 @@ const char *xovl_refusal(const XovlOverlay *overlay);
 int xovl_attach_vcpu(XovlOverlay *overlay, uint32_t vcpu);
 int xovl_detach_vcpu(XovlOverlay *overlay, uint32_t vcpu);
 
-/* XOVL_NO_GPA: unmap. */
-int xovl_map(XovlOverlay *overlay, uint64_t gpa);
+/*
+ * HYPERVISOR_memory_op.  False: not an operation that concerns Xen's own
+ * pages; else `answer` is what the guest is told.  `caller` is handed on to
+ * copy_in and copy_out, `domid` is the guest's.
+ */
+bool xovl_memory_op(XovlOverlay *overlay, void *caller, uint16_t domid,
+                    bool long_mode, uint64_t command, uint64_t argument,
+                    int *answer);
+/* Show a page of Xen's at a page aligned `gpa`; XOVL_NO_GPA: nowhere. */
+int xovl_place(XovlOverlay *overlay, XovlPage page, uint64_t gpa);
 
-int xovl_register_vcpu_info(XovlOverlay *overlay, uint32_t vcpu,
-                            uint64_t gpa);
+/* VCPUOP_register_vcpu_info of `target`, by the vCPU `caller`. */
+int xovl_register_vcpu_info(XovlOverlay *overlay, uint32_t caller,
+                            uint32_t target, uint64_t gfn, uint32_t offset);
+/* The place that a migration stream says; nothing is written there. */
+int xovl_restore_vcpu(XovlOverlay *overlay, uint32_t vcpu, uint64_t gpa);
 /* Back to the default slot. */
 int xovl_reset_vcpu(XovlOverlay *overlay, uint32_t vcpu);
+
+/* A new life of the machine, whose vCPUs must not run. */
+int xovl_reset(XovlOverlay *overlay);
 
 /* Take over a migration stream's state.  XOVL_NO_GPA: unmapped. */
 int xovl_restore(XovlOverlay *overlay, uint64_t gpa, bool long_mode);

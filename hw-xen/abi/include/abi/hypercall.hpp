@@ -31,10 +31,22 @@ inline constexpr std::uint16_t DOMID_SELF = 0x7ff0;
 // HYPERVISOR_xen_version(XENVER_version, NULL) -> major << 16 | minor
 inline constexpr std::uint32_t XENVER_version = 0;
 
+// QEMU, in the role of dom0.
+inline constexpr std::uint16_t DOMID_QEMU = 0;
+
+// HYPERVISOR_memory_op(command | extent << MEMOP_EXTENT_SHIFT, argument *):
+// a call that Xen interrupted is made again with the extent it got to.
+inline constexpr unsigned MEMOP_EXTENT_SHIFT = 6;
+inline constexpr std::uint64_t MEMOP_CMD_MASK = (1U << MEMOP_EXTENT_SHIFT) - 1;
+
 // HYPERVISOR_memory_op(XENMEM_add_to_physmap, xen_add_to_physmap *)
 inline constexpr std::uint32_t XENMEM_add_to_physmap = 7;
 
 inline constexpr std::uint32_t XENMAPSPACE_shared_info = 0;
+inline constexpr std::uint32_t XENMAPSPACE_grant_table = 1;
+inline constexpr std::uint32_t XENMAPSPACE_gmfn = 2;
+inline constexpr std::uint32_t XENMAPSPACE_gmfn_range = 3;
+inline constexpr std::uint32_t XENMAPSPACE_gmfn_foreign = 4;
 
 template <typename Word>
 struct xen_add_to_physmap {
@@ -49,6 +61,39 @@ static_assert(sizeof(xen_add_to_physmap<std::uint64_t>) == 24);
 static_assert(sizeof(xen_add_to_physmap<std::uint32_t>) == 16);
 static_assert(offsetof(xen_add_to_physmap<std::uint64_t>, gpfn) == 16);
 static_assert(offsetof(xen_add_to_physmap<std::uint32_t>, gpfn) == 12);
+
+// HYPERVISOR_memory_op(XENMEM_remove_from_physmap, xen_remove_from_physmap *)
+inline constexpr std::uint32_t XENMEM_remove_from_physmap = 15;
+
+template <typename Word>
+struct xen_remove_from_physmap {
+    std::uint16_t domid;
+    Word gpfn;
+};
+
+static_assert(sizeof(xen_remove_from_physmap<std::uint64_t>) == 16);
+static_assert(sizeof(xen_remove_from_physmap<std::uint32_t>) == 8);
+
+// HYPERVISOR_memory_op(XENMEM_add_to_physmap_batch,
+//                      xen_add_to_physmap_batch *)
+inline constexpr std::uint32_t XENMEM_add_to_physmap_batch = 23;
+
+// The three last are guest addresses of arrays of `size` elements.
+template <typename Word>
+struct xen_add_to_physmap_batch {
+    std::uint16_t domid;
+    std::uint16_t space;
+    std::uint16_t size;
+    std::uint16_t extra; // for other map spaces
+    Word idxs;           // of Word
+    Word gpfns;          // of Word
+    Word errs;           // of std::int32_t
+};
+
+static_assert(sizeof(xen_add_to_physmap_batch<std::uint64_t>) == 32);
+static_assert(sizeof(xen_add_to_physmap_batch<std::uint32_t>) == 20);
+static_assert(offsetof(xen_add_to_physmap_batch<std::uint64_t>, errs) == 24);
+static_assert(offsetof(xen_add_to_physmap_batch<std::uint32_t>, errs) == 16);
 
 // HYPERVISOR_vcpu_op(VCPUOP_register_vcpu_info, vcpu,
 //                    vcpu_register_vcpu_info *)

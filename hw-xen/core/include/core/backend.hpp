@@ -27,10 +27,9 @@ Result<SharedInfoBackend>
 choose_shared_info(const Hypervisor &hypervisor,
                    std::optional<SharedInfoBackend> requested);
 
-// Needs a vCPU to ask (Hypervisor::has_vcpu_info_hva).  Error(-ENOTSUP) as
-// above; another error is the hypervisor's answer to the question.
+// `has_vcpu_info_hva`: what Hypervisor::has_vcpu_info_hva says of a vCPU.
 Result<DefaultVcpuInfoBackend>
-choose_default_vcpu_info(Hypervisor &hypervisor, abi::VcpuId vcpu,
+choose_default_vcpu_info(const Hypervisor &hypervisor, bool has_vcpu_info_hva,
                          SharedInfoBackend shared_info,
                          std::optional<DefaultVcpuInfoBackend> requested);
 

@@ -19,15 +19,20 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "abi/types.hpp"
 #include "core/backend.hpp"
 #include "core/counted_hypervisor.hpp"
+#include "core/frames.hpp"
+#include "core/physmap.hpp"
 #include "core/pinned_area.hpp"
 #include "core/ports.hpp"
+#include "core/registration.hpp"
 #include "core/result.hpp"
+#include "core/vcpu_area.hpp"
 
 namespace xovl::core
 {
@@ -45,12 +50,12 @@ struct VcpuInfoPlace {
 
 // What happened since the overlay was made.
 struct Stats {
-    std::uint64_t maps;   // that succeeded, restore() included
-    std::uint64_t unmaps; // of a page that was mapped
+    std::uint64_t maps;   // times the page came to show at another place
+    std::uint64_t unmaps; // times it came to show nowhere
     std::uint64_t shared_info_sets;
     std::uint64_t vcpu_info_sets;
     std::uint64_t registrations; // that took effect, restored ones included
-    std::uint64_t rejected;      // maps and registrations that did not
+    std::uint64_t rejected;      // requests of the guest's that failed
     std::uint64_t hypervisor_errors;
 };
 
@@ -72,17 +77,24 @@ struct Difference {
     std::optional<std::uint64_t> actual;
 };
 
+// What the machine is.
+struct Machine {
+    BackendRequest request;
+    GuestFrames frames;
+    XenVersion version; // as the guest sees it
+};
+
 class Overlay
 {
 public:
     // `page` is the shared_info page: kPageSize bytes, page aligned, zeroed,
     // there as long as the overlay is.  Calls no port that changes anything.
-    Overlay(Hypervisor &hypervisor, AddressSpace &space, void *page,
-            BackendRequest request);
+    Overlay(Hypervisor &hypervisor, AddressSpace &space, Upcalls &upcalls,
+            void *page, Machine machine);
 
     // Chooses the shared_info backend, sets the 64-bit layout, which is what
-    // Xen starts with, and where the backend is Hva hands the page over.
-    // Once, before any vCPU runs.  -ENOTSUP: see refusal().
+    // Xen starts with, and hands the page over.  Once, before any vCPU runs.
+    // -ENOTSUP: see refusal().
     Status start();
 
     // A vCPU exists from here on and has nothing set in the hypervisor; tells
@@ -93,15 +105,35 @@ public:
     // attached.
     Status detach_vcpu(abi::VcpuId vcpu);
 
-    // Shows the page at `gpa` (page aligned, else -EINVAL), or nowhere.
-    Status map(abi::Gpa gpa);
-    Status unmap();
+    // Which of Xen's pages show where; and makes them show as `wanted` says,
+    // where each place must be one that place_at() gave.
+    [[nodiscard]] const Physmap &physmap() const { return physmap_; }
+    Status rearrange(const Physmap &wanted);
+    // One page; nullopt hides it.  -EINVAL: not page aligned; otherwise as
+    // place_at() says.
+    Status place(Page page, std::optional<abi::Gpa> gpa);
+    [[nodiscard]] Result<abi::Gpa> place_at(abi::Gfn gfn) const
+    {
+        return machine_.frames.place_at(gfn);
+    }
 
-    // VCPUOP_register_vcpu_info.  -ENOENT: no such vCPU; -EINVAL: crosses a
-    // page, or no RAM there.
-    Status register_vcpu_info(abi::VcpuId vcpu, abi::Gpa gpa);
+    // VCPUOP_register_vcpu_info of `target`, by `caller`.  -ENOENT: no such
+    // vCPU; otherwise as registration.hpp says, and -EINVAL where there is no
+    // RAM.  When it returns, the place is in use and has all that the guest
+    // should know.
+    Status register_vcpu_info(abi::VcpuId caller, abi::VcpuId target,
+                              abi::Gfn gfn, std::uint32_t offset);
+    // What a migration stream says of a vCPU's place: nothing is written
+    // there.  -ENOENT, -EINVAL.
+    Status restore_vcpu(abi::VcpuId vcpu, abi::Gpa gpa);
     // Back to the default slot.  -ENOENT.
     Status reset_vcpu(abi::VcpuId vcpu);
+
+    // A new life of the machine: the page empty and hidden, the 64-bit
+    // layout, every vCPU in its slot, all of it told to the hypervisor anew,
+    // since it writes the wallclock and the time when it is told.  Also ends
+    // broken(); an error starts it.  The vCPUs must not run.
+    Status reset();
 
     // Takes over what a migration stream says.  The mode goes first: setting
     // it writes the wallclock at the place that the mode says.
@@ -122,7 +154,11 @@ public:
 
     [[nodiscard]] Stats stats() const;
     [[nodiscard]] const void *page() const { return page_; }
-    [[nodiscard]] std::optional<abi::Gpa> gpa() const { return gpa_; }
+    [[nodiscard]] std::optional<abi::Gpa> gpa() const
+    {
+        return physmap_.where(kSharedInfoPage);
+    }
+    [[nodiscard]] XenVersion version() const { return machine_.version; }
     [[nodiscard]] SharedInfoBackend shared_info_backend() const
     {
         return shared_info_backend_;
@@ -135,6 +171,8 @@ public:
     }
     [[nodiscard]] VcpuInfoPlace vcpu_info(abi::VcpuId vcpu) const;
     [[nodiscard]] bool broken() const { return broken_; }
+    // Counts a request of the guest's that was answered with an error.
+    void count_rejected() { ++rejected_; }
     // What the kernel lacks, after start() or attach_vcpu() answered
     // -ENOTSUP; null otherwise.  A literal.
     [[nodiscard]] const char *refusal() const { return refusal_; }
@@ -143,36 +181,64 @@ private:
     // A vCPU's own place; nullopt: it uses the default slot.
     using Registration = std::optional<PinnedArea>;
 
+    // See unseen_area().  Aligned, so that it does not cross a page.
+    struct alignas(abi::kVcpuInfoSize) Unseen {
+        VcpuArea area = unseen_area();
+    };
+
+    struct Vcpu {
+        Registration registration;
+        // Of a vCPU without a slot, where the hypervisor takes it.
+        std::unique_ptr<Unseen> unseen;
+    };
+
     // Ends an operation: what it answers, and whether this is broken now.
     Status finish(Transaction &transaction);
-    // Makes what a guest asked for count as rejected if it was.
-    Status requested(Status status);
-    Status move(std::optional<abi::Gpa> to);
-    void set_gpa(std::optional<abi::Gpa> gpa);
-    void step_move(Transaction &transaction, std::optional<abi::Gpa> to);
+    // What the physmap would be with the page there.
+    [[nodiscard]] Result<Physmap> with(Page page,
+                                       std::optional<abi::Gpa> gpa) const;
+    void step_rearrange(Transaction &transaction, const Physmap &wanted);
+    void set_physmap(const Physmap &wanted);
     Status switch_long_mode(bool from, bool to);
     void step_long_mode(Transaction &transaction, bool from, bool to);
     Status put_back_long_mode(bool long_mode);
-    // Tells the hypervisor of a vCPU's place, with the page at `page_gpa`.
-    Status tell_place(abi::VcpuId vcpu, const Registration &registration,
-                      std::optional<abi::Gpa> page_gpa);
-    Status tell_nothing(abi::VcpuId vcpu);
-    // Whether the hypervisor was told anything of a vCPU in its default slot.
-    [[nodiscard]] bool default_slot_is_told(abi::VcpuId vcpu) const;
-    Status try_register_vcpu_info(abi::VcpuId vcpu, abi::Gpa gpa);
+    Status tell_page();
+    Status open_window();
+    // Tells the hypervisor of a vCPU's place.
+    Status tell_place(abi::VcpuId id, const Vcpu &vcpu,
+                      const Registration &registration);
+    Status tell_place(abi::VcpuId id, const Vcpu &vcpu)
+    {
+        return tell_place(id, vcpu, vcpu.registration);
+    }
+    Status tell_nothing(abi::VcpuId id);
+    // Whether the hypervisor is told anything of a vCPU without a place of
+    // its own.
+    [[nodiscard]] bool is_told(abi::VcpuId id, const Vcpu &vcpu) const;
+    Status try_register_vcpu_info(abi::VcpuId caller, abi::VcpuId target,
+                                  abi::Gfn gfn, std::uint32_t offset);
+    [[nodiscard]] VcpuArea first_content(abi::VcpuId caller,
+                                         abi::VcpuId target) const;
+    // Where the hypervisor has a vCPU's vcpu_info; null: nowhere.
+    [[nodiscard]] const void *area_of(abi::VcpuId id) const;
     // Replaces a vCPU's place, in the hypervisor and here.
     Status replace(abi::VcpuId vcpu, Registration next);
     Status choose_default_backend(abi::VcpuId vcpu);
 
     CountedHypervisor hypervisor_;
     AddressSpace &space_;
+    Upcalls &upcalls_;
     std::byte *page_;
-    BackendRequest request_;
+    Machine machine_;
     SharedInfoBackend shared_info_backend_ = SharedInfoBackend::Gfn;
+    // These three are found out with the first vCPU.
     std::optional<DefaultVcpuInfoBackend> default_vcpu_info_backend_;
-    std::optional<abi::Gpa> gpa_;
+    bool takes_vcpu_info_hva_ = false;
+    // Where the page always shows, if the hypervisor goes by that.
+    std::optional<abi::Gpa> window_;
+    Physmap physmap_;
     // The vCPUs that exist.  Their number is bounded by the hypervisor.
-    std::map<abi::VcpuId, Registration> vcpus_;
+    std::map<abi::VcpuId, Vcpu> vcpus_;
     std::atomic<bool> long_mode_ = false;
     std::atomic<bool> broken_ = false;
     const char *refusal_ = nullptr;

@@ -18,18 +18,18 @@
 namespace xovl::core
 {
 
-// How the hypervisor finds the shared_info page.
+// How the hypervisor finds the shared_info page; it is told once, either way.
 enum class SharedInfoBackend : std::uint8_t {
-    Hva, // by host address, told once
-    Gfn, // by guest frame, told at every map
+    Hva, // by host address
+    Gfn, // by guest frame: that of the window (AddressSpace::open_window)
 };
 
 // How the hypervisor finds the vcpu_info of a vCPU that uses its slot in
 // shared_info.
 enum class DefaultVcpuInfoBackend : std::uint8_t {
     Kernel, // by itself
-    Hva,    // by host address, told once per vCPU
-    Gpa,    // by guest address, told at every map
+    Hva,    // by host address
+    Gpa,    // by guest address, in the window
 };
 
 // The hypervisor's side of Xen emulation.  Each setter replaces what was set
@@ -85,6 +85,16 @@ struct Pin {
     void *token; // the port's own business
 };
 
+// A page of Xen's own that can show in the guest's memory: shared_info, or
+// what the port hands out a token for (a grant table's frame).
+struct Page {
+    void *token = nullptr;
+    // NOLINTNEXTLINE(modernize-use-nullptr): see types.hpp
+    friend constexpr auto operator<=>(const Page &, const Page &) = default;
+};
+
+inline constexpr Page kSharedInfoPage{};
+
 // The guest's physical address space.
 class AddressSpace
 {
@@ -94,13 +104,50 @@ public:
     AddressSpace &operator=(const AddressSpace &) = delete;
     virtual ~AddressSpace() = default;
 
-    // Shows the shared_info page at `gpa` and nowhere else; nullopt hides
-    // it.  On failure it is still where it was.
-    virtual Status place_page(std::optional<abi::Gpa> gpa) = 0;
+    // Shows the page at `gpa` and nowhere else; nullopt hides it.  No other
+    // page of Xen's shows there.  On failure it is still where it was.
+    virtual Status place(Page page, std::optional<abi::Gpa> gpa) = 0;
+
+    // Shows shared_info at a place of the port's choice as well, for good:
+    // for a hypervisor that finds the page by guest address.  Called again,
+    // it answers the same.
+    virtual Result<abi::Gpa> open_window() = 0;
+
+    // The grant table's frame with this index.  Error(-EINVAL): none.
+    virtual Result<Page> grant_frame(std::uint64_t index) = 0;
 
     // Error(-EINVAL) where [gpa, gpa + size) is not all RAM of one kind.
     virtual Result<Pin> pin(abi::Gpa gpa, std::size_t size) = 0;
     virtual void unpin(Pin pin) = 0;
+};
+
+// The memory of the vCPU that makes a hypercall, by its virtual addresses.
+// Error(-EFAULT): not (all) there, and then some of it may have been copied.
+class GuestMemory
+{
+public:
+    GuestMemory() = default;
+    GuestMemory(const GuestMemory &) = delete;
+    GuestMemory &operator=(const GuestMemory &) = delete;
+    virtual ~GuestMemory() = default;
+
+    virtual Status copy_in(std::uint64_t gva, void *to, std::size_t size) = 0;
+    virtual Status copy_out(std::uint64_t gva, const void *from,
+                            std::size_t size) = 0;
+};
+
+// The way to a vCPU's attention.
+class Upcalls
+{
+public:
+    Upcalls() = default;
+    Upcalls(const Upcalls &) = delete;
+    Upcalls &operator=(const Upcalls &) = delete;
+    virtual ~Upcalls() = default;
+
+    // evtchn_upcall_pending of the vCPU's vcpu_info became 1: has the guest
+    // called as it asked to be.
+    virtual void inject(abi::VcpuId vcpu) = 0;
 };
 
 } // namespace xovl::core
