@@ -114,7 +114,8 @@ static int xen_overlay_place(void *opaque, XovlPage page, uint64_t gpa)
     XenOverlayState *s = opaque;
     MemoryRegion *mr = page ? page : &s->shinfo_mem;
 
-    if (!memory_region_is_mapped(mr)) {
+    /* Not memory_region_is_mapped(): the window maps shinfo_mem as well. */
+    if (!mr->container) {
         if (gpa != INVALID_GPA) {
             memory_region_add_subregion_overlap(get_system_memory(), gpa, mr,
                                                 XEN_OVERLAY_PRIORITY);
