@@ -110,6 +110,19 @@ struct vcpu_register_vcpu_info {
 static_assert(sizeof(vcpu_register_vcpu_info) == 16);
 static_assert(offsetof(vcpu_register_vcpu_info, offset) == 8);
 
+// HYPERVISOR_vcpu_op(VCPUOP_register_..._memory_area, vcpu, ... *): two more
+// areas that the hypervisor writes, given by their virtual address.
+inline constexpr std::uint32_t VCPUOP_register_runstate_memory_area = 5;
+inline constexpr std::uint32_t VCPUOP_register_vcpu_time_memory_area = 13;
+
+template <typename Word>
+struct vcpu_register_memory_area {
+    union {
+        Word v;
+        std::uint64_t p;
+    } addr;
+};
+
 // HYPERVISOR_sched_op(SCHEDOP_shutdown, sched_shutdown *)
 inline constexpr std::uint32_t SCHEDOP_shutdown = 2;
 
