@@ -14,13 +14,13 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "abi/hypercall.hpp"
 #include "abi/layout.hpp"
 #include "abi/types.hpp"
 #include "console.hpp"
 #include "cpu.hpp"
 #include "guest_main.hpp"
 #include "report.hpp"
+#include "shared_info.hpp"
 #include "start_info.hpp"
 #include "xen.hpp"
 
@@ -37,23 +37,6 @@ alignas(abi::kPageSize) volatile std::byte page[abi::kPageSize];
 const volatile abi::SharedInfo64 &shared_info()
 {
     return reinterpret_cast<const volatile abi::SharedInfo64 &>(page);
-}
-
-void map_shared_info()
-{
-    abi::xen_add_to_physmap<std::uint64_t> argument{
-        .domid = abi::DOMID_SELF,
-        .size = 0,
-        .space = abi::XENMAPSPACE_shared_info,
-        .idx = 0,
-        .gpfn = abi::frame_of({reinterpret_cast<std::uintptr_t>(&page)}).value,
-    };
-    const std::int64_t result =
-        hypercall(abi::HYPERVISOR_memory_op, abi::XENMEM_add_to_physmap,
-                  reinterpret_cast<std::uintptr_t>(&argument));
-    if (result != 0) {
-        fail("mapping shared_info returned ", result);
-    }
 }
 
 // Nanoseconds of this vCPU's clock, now.
@@ -106,7 +89,9 @@ void guest_main()
     const std::uint64_t times = option("times", 1);
     end_of_options();
     xen_init();
-    map_shared_info();
+    if (const std::int64_t result = map_shared_info(page); result != 0) {
+        fail("mapping shared_info returned ", result);
+    }
     print("READY\n");
     for (std::uint64_t said = 0; said < times; ++said) {
         if (!console_wait_for_byte()) {

@@ -7,6 +7,9 @@
 namespace xovl::guest
 {
 
+// The guest's `unsigned long`, as Xen's structures have it: 64 or 32 bits.
+using Word = std::uintptr_t;
+
 inline void outb(std::uint16_t port, std::uint8_t value)
 {
     asm volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");
@@ -23,12 +26,12 @@ struct CpuidResult {
     std::uint32_t eax, ebx, ecx, edx;
 };
 
-inline CpuidResult cpuid(std::uint32_t leaf)
+inline CpuidResult cpuid(std::uint32_t leaf, std::uint32_t subleaf = 0)
 {
     CpuidResult r;
     asm volatile("cpuid"
                  : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
-                 : "a"(leaf), "c"(0));
+                 : "a"(leaf), "c"(subleaf));
     return r;
 }
 
@@ -50,11 +53,20 @@ inline std::uint64_t rdtsc()
     return std::uint64_t{high} << 32 | low;
 }
 
-inline std::uint64_t read_cr2()
+inline Word read_cr2()
 {
-    std::uint64_t value;
+    Word value;
     asm volatile("mov %%cr2, %0" : "=r"(value));
     return value;
+}
+
+inline void invlpg(Word address)
+{
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): that is what it wants.
+    asm volatile("invlpg %0"
+                 :
+                 : "m"(*reinterpret_cast<char *>(address))
+                 : "memory");
 }
 
 inline void pause()
@@ -62,8 +74,22 @@ inline void pause()
     asm volatile("pause" : : : "memory");
 }
 
-// Interrupts are never on in these guests, so this does not return; the loop is
-// there for an NMI.
+// Interrupts are off in these guests, but in the two functions that follow.
+
+// Halts until an interrupt has been handled. One that came before is handled
+// first: sti takes effect only behind the instruction that follows it.
+inline void halt_once()
+{
+    asm volatile("sti; hlt; cli" : : : "memory", "cc");
+}
+
+// Handles an interrupt if there is one.
+inline void let_interrupts_in()
+{
+    asm volatile("sti; nop; nop; cli" : : : "memory", "cc");
+}
+
+// The loop is there for an NMI.
 [[noreturn]] inline void halt_forever()
 {
     for (;;) {

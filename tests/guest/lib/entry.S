@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * PVH entry: from 32-bit protected mode without paging to C++ in long mode.
+ * PVH entry: from 32-bit protected mode without paging to C++, in long mode,
+ * or for the 32-bit build with PAE paging. Application processors (ap_entry.S)
+ * come here for their second half.
  *
  * At pvh_entry (Xen's docs/misc/pvh.pandoc): flat segments, paging off,
  * interrupts off, EBX = physical address of hvm_start_info. No stack, and no
  * GDT that one could rely on.
  */
+
+#include "selectors.h"
 
 #define MSR_EFER 0xc0000080
 #define EFER_LME (1 << 8)
@@ -14,18 +18,27 @@
 #define CR0_WP 0x00010000
 #define CR0_PG 0x80000000
 #define CR4_PAE (1 << 5)
+#define PTE_PRESENT 0x001
 #define PTE_PRESENT_WRITE 0x003
 #define PDE_2M_PRESENT_WRITE 0x083
 
-    /* XEN_ELFNOTE_PHYS32_ENTRY. The descriptor has 8 bytes because QEMU reads
-     * that many from an ELF64; the alignment of 4 is what it steps by. */
+    /* XEN_ELFNOTE_PHYS32_ENTRY. The descriptor has 8 bytes in an ELF64 because
+     * QEMU reads that many from one; the alignment of 4 is what it steps by. */
     .section .note.Xen, "a", @note
     .balign 4
     .long 4
+#ifdef __x86_64__
     .long 8
+#else
+    .long 4
+#endif
     .long 18
     .asciz "Xen"
+#ifdef __x86_64__
     .quad pvh_entry
+#else
+    .long pvh_entry
+#endif
 
     .section .text.entry, "ax", @progbits
     .code32
@@ -49,7 +62,11 @@ pvh_entry:
     movl %eax, boot_pml4
 
     movl $boot_pd, %eax
+#ifdef __x86_64__
     orl $PTE_PRESENT_WRITE, %eax
+#else
+    orl $PTE_PRESENT, %eax      /* the bit for writing is reserved here */
+#endif
     xorl %ecx, %ecx
 1:  movl %eax, boot_pdpt(, %ecx, 8)
     addl $4096, %eax
@@ -65,58 +82,88 @@ pvh_entry:
     cmpl $2048, %ecx
     jne 2b
 
+    movl $boot_stack_end, %esp
+    movl %ebx, %edi
+    movl $guest_boot, %esi
+#ifdef __x86_64__
+    movl $boot_pml4, %ebx
+#else
+    movl $boot_pdpt, %ebx
+#endif
+
+    /* ESP = stack, EBX = page tables, EDI = argument of the function in ESI,
+     * which does not return. */
+    .globl paging_on
+paging_on:
     movl $CR4_PAE, %eax
     movl %eax, %cr4
-    movl $boot_pml4, %eax
-    movl %eax, %cr3
+    movl %ebx, %cr3
+#ifdef __x86_64__
     movl $MSR_EFER, %ecx
     rdmsr
     orl $EFER_LME, %eax
     wrmsr
+#endif
     movl $(CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_PE), %eax
     movl %eax, %cr0
 
     lgdt boot_gdt_pointer
-    ljmpl $8, $long_mode
+    ljmpl $CODE_SELECTOR, $flat
 
+#ifdef __x86_64__
     .code64
-long_mode:
-    movl $16, %eax
+#endif
+flat:
+    movl $DATA_SELECTOR, %eax
     movl %eax, %ds
     movl %eax, %es
     movl %eax, %ss
     xorl %eax, %eax
     movl %eax, %fs
     movl %eax, %gs
-    movl $boot_stack_end, %esp
+#ifdef __x86_64__
+    movl %esp, %esp             /* nobody promises the upper halves */
+    movl %edi, %edi
+    movl %esi, %esi
     xorl %ebp, %ebp
-    movl %ebx, %edi
-    call guest_boot
+    call *%rsi
+#else
+    xorl %ebp, %ebp
+    pushl %edi
+    call *%esi
+#endif
 3:  hlt
     jmp 3b
 
-    /* null, 64-bit code, data, two slots that exceptions.cpp fills with the
-     * descriptor of its TSS, and 32-bit code for protected_mode.S. */
+    /* null, code, data, 32-bit code, and from FIRST_TSS_SELECTOR on a TSS
+     * descriptor of two slots for each CPU, filled by interrupts.cpp. */
     .section .data.boot_gdt, "aw", @progbits
     .balign 16
     .globl boot_gdt
 boot_gdt:
     .quad 0
+#ifdef __x86_64__
     .quad 0x00af9b000000ffff
-    .quad 0x00cf93000000ffff
-    .quad 0
-    .quad 0
+#else
     .quad 0x00cf9b000000ffff
+#endif
+    .quad 0x00cf93000000ffff
+    .quad 0x00cf9b000000ffff
+    .fill MAX_CPUS * 2, 8, 0
+    .globl boot_gdt_pointer
 boot_gdt_pointer:
     .word boot_gdt_pointer - boot_gdt - 1
-    .quad boot_gdt
+    .long boot_gdt
+    .long 0                     /* lgdt reads so far in 64-bit code */
 
     .section .bss.boot, "aw", @nobits
     .balign 4096
+    .globl boot_pml4
 boot_pml4:
     .skip 4096
 boot_pdpt:
     .skip 4096
+    .globl boot_pd
 boot_pd:
     .skip 4 * 4096
 boot_stack:

@@ -8,9 +8,9 @@ namespace xovl::guest
 // The name in the verdict line; the same as the guest's folder.
 const char *guest_name();
 
-// Called once, in long mode on the first vCPU, with interrupts off, the first
-// 4 GiB mapped one to one and the console ready. Ends with pass(), fail(),
-// skip() or error() of report.hpp; to return is an error.
+// Called once, with paging on, on the first vCPU, with interrupts off, the
+// first 4 GiB mapped one to one and the console ready. Ends with pass(),
+// fail(), skip() or error() of report.hpp; to return is an error.
 void guest_main();
 
 } // namespace xovl::guest

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * void wrmsr_in_protected_mode(uint32_t msr, uint64_t value)
+ * int64_t hypercall_in_32_bits(uint32_t number, uint32_t a1, uint32_t a2,
+ *                              bool vmmcall)
  *
- * Hypervisors look at the mode in which a guest writes an MSR. This writes it
- * out of long mode, as a 32-bit guest would, which takes paging off. So it
- * rests on the identity mapping: an address means the same with paging and
- * without. Interrupts are off, as always in these guests.
+ * Hypervisors look at the mode in which a guest writes an MSR or calls them,
+ * so this does it as a 32-bit guest would. The MSR is written out of long
+ * mode, which takes paging off: that rests on the identity mapping. A call
+ * needs but a 32-bit code segment. Interrupts are off.
+ *
+ * For the 64-bit build; the other is in 32 bits all the time.
  */
 
-#define CODE64_SELECTOR 8
-#define CODE32_SELECTOR 40      /* in boot_gdt, entry.S */
+#include "selectors.h"
+
 #define CR0_PG 0x80000000
+
+#ifdef __x86_64__
 
     .text
     .code64
@@ -41,7 +47,7 @@ in_32:
     movl %edi, %cr0             /* and so out of long mode */
     wrmsr
     movl %esi, %cr0             /* EFER.LME is still set: back in it */
-    ljmpl $CODE64_SELECTOR, $in_64
+    ljmpl $CODE_SELECTOR, $in_64
 
     .code64
 in_64:
@@ -52,5 +58,44 @@ in_64:
     popq %rbp
     popq %rbx
     ret
+
+    .globl hypercall_in_32_bits
+hypercall_in_32_bits:
+    pushq %rbx
+    pushq %rbp
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movzbl %cl, %ebp
+    movl %edi, %eax
+    movl %esi, %ebx
+    movl %edx, %ecx
+    subq $8, %rsp
+    movl $call_in_32, (%rsp)
+    movl $CODE32_SELECTOR, 4(%rsp)
+    lretl
+
+    .code32
+call_in_32:
+    testl %ebp, %ebp
+    jnz 1f
+    vmcall
+    jmp 2f
+1:  vmmcall
+2:  ljmpl $CODE_SELECTOR, $call_in_64
+
+    .code64
+call_in_64:
+    movslq %eax, %rax
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbp
+    popq %rbx
+    ret
+
+#endif
 
     .section .note.GNU-stack, "", @progbits

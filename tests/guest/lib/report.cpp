@@ -40,7 +40,7 @@ void end_machine(Verdict verdict)
     if (xen_ready()) {
         abi::sched_shutdown argument{abi::SHUTDOWN_poweroff};
         (void)hypercall(abi::HYPERVISOR_sched_op, abi::SCHEDOP_shutdown,
-                        reinterpret_cast<std::uintptr_t>(&argument));
+                        address_of(argument));
     }
     halt_forever();
 }

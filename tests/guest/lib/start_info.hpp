@@ -5,7 +5,8 @@
 //     const bool wait = option("wait", 0) != 0;
 //     end_of_options();
 //
-// An option is `key=number`, decimal or 0x hex, separated by spaces.
+// An option is `key=number`, decimal or 0x hex; options are separated by
+// spaces.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +25,24 @@ struct hvm_start_info {
     std::uint32_t nr_modules;
     std::uint64_t modlist_paddr;
     std::uint64_t cmdline_paddr;
+    std::uint64_t rsdp_paddr;
+    std::uint64_t memmap_paddr; // from version 1 on, as all below
+    std::uint32_t memmap_entries;
+    std::uint32_t reserved;
 };
 
-static_assert(sizeof(hvm_start_info) == 32);
+static_assert(sizeof(hvm_start_info) == 56);
+
+struct hvm_memmap_table_entry {
+    std::uint64_t addr;
+    std::uint64_t size;
+    std::uint32_t type;
+    std::uint32_t reserved;
+};
+
+static_assert(sizeof(hvm_memmap_table_entry) == 24);
+
+inline constexpr std::uint32_t XEN_HVM_MEMMAP_TYPE_RAM = 1;
 
 inline constexpr std::uint32_t XEN_HVM_START_MAGIC_VALUE = 0x336ec578;
 
@@ -40,6 +56,13 @@ void start_info_init(const hvm_start_info *info);
 // Prints the outcome, so that a log says what was run. A value that is not a
 // number, or a key given twice, ends the guest with an error.
 std::uint64_t option(const char *key, std::uint64_t otherwise);
+
+// The same for a set of numbers below 64, `key=1-13,17`: bit n stands for n.
+std::uint64_t option_set(const char *key, std::uint64_t otherwise);
+
+// The address of a page below 4 GiB, some way behind the end of RAM, of which
+// the loader's memory map says nothing: a hole.
+[[nodiscard]] std::uint64_t memory_hole();
 
 // Ends the guest with an error if there is a word on the command line that no
 // call of option() asked for: a test must not pass on a misspelt option.

@@ -4,25 +4,55 @@
 
 #include <cstdint>
 
+#include "cpu.hpp"
+
 namespace xovl::guest
 {
 
-// Finds Xen's CPUID leaves and has the hypercall page filled, which also makes
-// the hypervisor latch this guest as a 64-bit one. Ends the guest with an error
-// if there is no Xen: whatever was to be tested is not there.
+// Finds Xen's CPUID leaves and makes a first hypercall, so that hypercall() may
+// be used. Ends the guest with an error if there is no Xen: whatever was to be
+// tested is not there.
+void xen_find();
+
+// Has the hypercall page filled, which also makes the hypervisor latch this
+// guest's width. Calls do not go by that page, so a guest can do without.
+void xen_write_msr();
+
+// Both of the above, as most guests do.
 void xen_init();
 
 // Writes the hypercall page's MSR again, as a 32-bit or a 64-bit guest would.
 // The hypervisor latches that width, and in between no hypercall is made that
-// would tell anybody else of it. After xen_init().
+// would tell anybody else of it. After xen_init(); a 32-bit guest stays one.
 void latch_width(unsigned bits);
 
-// Whether xen_init() is through, so that hypercall() may be used.
+// Whether xen_find() is through, so that hypercall() may be used.
 bool xen_ready();
 
+// The version that the hypervisor says it has, as XENVER_version tells it.
+[[nodiscard]] std::uint32_t xen_version();
+
+[[nodiscard]] constexpr std::uint32_t xen_release(std::uint32_t major,
+                                                  std::uint32_t minor)
+{
+    return major << 16 | minor;
+}
+
+// This CPU's vCPU id, from Xen's leaves; `otherwise` where they do not say.
+[[nodiscard]] std::uint32_t xen_vcpu_id(std::uint32_t otherwise);
+
 // Returns what Xen returned: 0 or more, or a negative Xen errno.
-std::int64_t hypercall(std::uint32_t number, std::uint64_t a1 = 0,
-                       std::uint64_t a2 = 0, std::uint64_t a3 = 0,
-                       std::uint64_t a4 = 0, std::uint64_t a5 = 0);
+std::intptr_t hypercall(std::uint32_t number, Word a1 = 0, Word a2 = 0,
+                        Word a3 = 0, Word a4 = 0, Word a5 = 0);
+
+// The same from a 32-bit code segment, whatever this guest's width.
+std::intptr_t hypercall_as_32_bit(std::uint32_t number, Word a1, Word a2);
+
+// An argument structure's address, as hypercall() wants it.
+template <typename T>
+[[nodiscard]] Word address_of(const T &object)
+{
+    return reinterpret_cast<Word>(&object);
+}
 
 } // namespace xovl::guest

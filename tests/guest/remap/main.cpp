@@ -35,13 +35,13 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "abi/hypercall.hpp"
 #include "abi/layout.hpp"
 #include "abi/types.hpp"
 #include "console.hpp"
 #include "cpu.hpp"
 #include "guest_main.hpp"
 #include "report.hpp"
+#include "shared_info.hpp"
 #include "start_info.hpp"
 #include "xen.hpp"
 
@@ -91,19 +91,6 @@ void fill(const Place &place)
     for (std::size_t i = 0; i < kWords; ++i) {
         place.words[i] = place.pattern_at(i);
     }
-}
-
-std::int64_t map_shared_info(const Place &place)
-{
-    abi::xen_add_to_physmap<std::uint64_t> argument{
-        .domid = abi::DOMID_SELF,
-        .size = 0,
-        .space = abi::XENMAPSPACE_shared_info,
-        .idx = 0,
-        .gpfn = abi::frame_of(place.gpa()).value,
-    };
-    return hypercall(abi::HYPERVISOR_memory_op, abi::XENMEM_add_to_physmap,
-                     reinterpret_cast<std::uintptr_t>(&argument));
 }
 
 // xen_init() had the hypervisor latch 64 bits, and write the wallclock by that.
@@ -201,7 +188,7 @@ void guest_main()
 
     fill(kA);
     fill(kB);
-    const std::int64_t mapped = map_shared_info(kA);
+    const std::int64_t mapped = map_shared_info(&kA.words);
     if (mapped != 0) {
         fail("first map returned ", mapped);
     }
@@ -224,7 +211,7 @@ void guest_main()
         here->words[kMarkerWord] = marker;
 
         const std::uint64_t start = rdtsc();
-        const std::int64_t result = map_shared_info(*there);
+        const std::int64_t result = map_shared_info(&there->words);
         const std::uint64_t taken = rdtsc() - start;
         if (result != 0) {
             fail("remap ", remap, " to ", there->name, " returned ", result);

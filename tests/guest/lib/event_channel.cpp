@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "event_channel.hpp"
+
+#include "abi/event_channel.hpp"
+#include "abi/hypercall.hpp"
+#include "xen.hpp"
+
+namespace xovl::guest
+{
+
+namespace
+{
+
+template <typename Argument>
+std::intptr_t event_channel_op(std::uint32_t operation, Argument &argument)
+{
+    return hypercall(abi::HYPERVISOR_event_channel_op, operation,
+                     address_of(argument));
+}
+
+} // namespace
+
+std::intptr_t bind_ipi(std::uint32_t vcpu)
+{
+    abi::evtchn_bind_ipi argument{.vcpu = vcpu, .port = 0};
+    const std::intptr_t result =
+        event_channel_op(abi::EVTCHNOP_bind_ipi, argument);
+    return result < 0 ? result : static_cast<std::intptr_t>(argument.port);
+}
+
+std::intptr_t close_port(std::uint32_t port)
+{
+    abi::evtchn_close argument{port};
+    return event_channel_op(abi::EVTCHNOP_close, argument);
+}
+
+std::intptr_t send(std::uint32_t port)
+{
+    abi::evtchn_send argument{port};
+    return event_channel_op(abi::EVTCHNOP_send, argument);
+}
+
+std::intptr_t unmask(std::uint32_t port)
+{
+    abi::evtchn_unmask argument{port};
+    return event_channel_op(abi::EVTCHNOP_unmask, argument);
+}
+
+std::intptr_t port_status(std::uint32_t port)
+{
+    abi::evtchn_status argument{};
+    argument.dom = abi::DOMID_SELF;
+    argument.port = port;
+    const std::intptr_t result =
+        event_channel_op(abi::EVTCHNOP_status, argument);
+    return result < 0 ? result : static_cast<std::intptr_t>(argument.status);
+}
+
+} // namespace xovl::guest

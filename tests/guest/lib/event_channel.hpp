@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Event channel operations, each with Xen's answer: 0 or a negative errno.
+#pragma once
+
+#include <cstdint>
+
+namespace xovl::guest
+{
+
+// A new port that `vcpu` hears, or a negative errno.
+[[nodiscard]] std::intptr_t bind_ipi(std::uint32_t vcpu);
+
+std::intptr_t close_port(std::uint32_t port);
+std::intptr_t send(std::uint32_t port);
+std::intptr_t unmask(std::uint32_t port);
+
+// abi::EVTCHNSTAT_..., or a negative errno.
+[[nodiscard]] std::intptr_t port_status(std::uint32_t port);
+
+} // namespace xovl::guest
