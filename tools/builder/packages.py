@@ -11,6 +11,8 @@ from .paths import BUILD
 # QEMU and our library.
 BUILDING = [
     'gcc', 'g++', 'libc6-dev',
+    'g++-multilib',         # the 32-bit bare-metal guest: headers, libgcc; a
+                            # third of what an i686 cross compiler takes
     'git',                  # keeps QEMU's patched source (qemu_source.py)
     'dpkg-dev', 'patch', 'xz-utils',    # unpack QEMU's source package
     'meson', 'ninja-build', 'pkg-config',
