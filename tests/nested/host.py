@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Run one command inside the nested host."""
 
-import itertools
 import os
 import re
 import shlex
-import shutil
 import sys
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,17 +14,12 @@ from nested import initramfs, job
 from nested.errors import (STATUS_HOST_FAILED, STATUS_TIME_LIMIT,
                            NestedError)
 from nested.kernel import MAINLINE, find_kernel
-from nested.layer import Layer, pack, say
+from nested.layer import image, say
+from nested.log import new_log, show_end
 from nested.outer import Outer
 from nested.paths import EMULATOR, LOGS, NESTED
 from nested.session import Session
 from nested.stream import new_mark
-from nested.tree import Tree
-
-CONSOLE_LINES = 30
-# More than any test run makes, so that no log in use is removed.
-LOGS_KEPT = 500
-_run_number = itertools.count(1)
 
 
 @dataclass
@@ -77,21 +68,21 @@ class NestedHost:
                             os.path.abspath(cwd or os.getcwd()))
         kernel = find_kernel(self.kernel)
         emulator = Path(os.path.abspath(self.qemu))
-        image = self._image(
+        initrd = image(
             initramfs.layers(kernel, emulator, files),
-            initramfs.job_tree(script, mark, stdin is not None))
+            initramfs.job_tree(script, mark, stdin is not None), NESTED)
         try:
-            self.console = _new_log()
-            outer = Outer(emulator, kernel.vmlinuz, f'/dev/fd/{image}',
+            self.console = new_log(LOGS)
+            outer = Outer(emulator, kernel.vmlinuz, f'/dev/fd/{initrd}',
                           self.console, self.memory_mib, self.icount)
-            session = Session(outer, image, mark,
+            session = Session(outer, initrd, mark,
                               stdout or sys.stdout.buffer,
                               stderr or sys.stderr.buffer, stdin,
                               self.time_limit)
             with session:
                 session.listen()
         finally:
-            os.close(image)
+            os.close(initrd)
         self.boot_seconds = session.boot_seconds
         return self._verdict(session, argv)
 
@@ -114,12 +105,8 @@ class NestedHost:
         else:
             say('the machine ended without a status while running: '
                 f'{command}')
-        for line in session.complaints.splitlines():
-            print(f'  QEMU: {line}', file=sys.stderr)
-        say(f'end of the nested kernel\'s console ({self.console}):')
-        for line in log[-CONSOLE_LINES:]:
-            print(f'  {line}', file=sys.stderr)
-        sys.stderr.flush()
+        show_end('the nested kernel\'s console', self.console, log,
+                 session.complaints)
         return STATUS_TIME_LIMIT if session.timed_out else STATUS_HOST_FAILED
 
     def _report_health(self, session: Session, log: Sequence[str]) -> None:
@@ -131,38 +118,3 @@ class NestedHost:
         if self.verbose:
             say(f'user space after {session.boot_seconds:.1f} s; '
                 f'kernel console: {self.console}')
-
-    def _image(self, layers: Sequence[Layer],
-               job_tree: Tree) -> int:
-        """The initramfs, in memory: nothing to clean up however we end."""
-        NESTED.mkdir(parents=True, exist_ok=True)
-        image = os.memfd_create('initramfs')
-        try:
-            with open(image, 'wb', closefd=False) as output:
-                for layer in layers:
-                    with open(layer.archive(), 'rb') as archive:
-                        shutil.copyfileobj(archive, output, 1 << 20)
-            with tempfile.TemporaryDirectory(
-                    dir=NESTED, prefix='.job-') as scratch:
-                job_tree.write(Path(scratch))
-                pack(Path(scratch), image)
-        except BaseException:
-            os.close(image)
-            raise
-        return image
-
-
-def _new_log() -> Path:
-    LOGS.mkdir(parents=True, exist_ok=True)
-    stamp = time.strftime('%Y%m%d-%H%M%S')
-    log = LOGS / f'{stamp}-{os.getpid()}-{next(_run_number)}.log'
-    # Exists even if the emulator does not get as far as writing to it.
-    log.touch(exist_ok=False)
-    _prune_logs()
-    return log
-
-
-def _prune_logs() -> None:
-    # Their names sort by time.
-    for log in sorted(LOGS.glob('*.log'))[:-LOGS_KEPT]:
-        log.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from nested.job import END, JOB, STDIN
 from nested.kernel import Kernel
 from nested.layer import Layer
 from nested.module import module_bytes
-from nested.paths import BUILD, INIT
+from nested.paths import BUILD, INIT, LAYERS
 from nested.tree import Tree
 
 PYTHON = '/usr/bin/python3'
@@ -49,7 +49,8 @@ def layers(kernel: Kernel, emulator: Path,
     return result
 
 
-def base_layer(kernel: Kernel) -> Layer:
+def base_layer(kernel: Kernel, init: Path = INIT,
+               folder: Path = LAYERS) -> Layer:
     """busybox, init, modules, and the places to mount things on."""
     if not os.path.exists(BUSYBOX):
         raise NestedError(f'{BUSYBOX} is missing; install it with: '
@@ -61,7 +62,7 @@ def base_layer(kernel: Kernel) -> Layer:
             tree.add_link(name, os.readlink(name))
     for name in ('/usr/bin', '/usr/sbin', '/usr/lib', '/usr/lib64', '/dev',
                  '/proc', '/sys', '/etc', '/root', '/run', '/var/tmp',
-                 '/var/run', '/nested/modules'):
+                 '/var/run', '/modules'):
         tree.add_folder(name)
     tree.add_folder('/tmp', 0o1777)
     tree.add(BUSYBOX)
@@ -69,16 +70,16 @@ def base_layer(kernel: Kernel) -> Layer:
         # First come, first kept: busybox itself must not become a link.
         if applet != BUSYBOX[1:]:
             tree.add_link(f'/{applet}', BUSYBOX)
-    tree.add_data('/init', INIT.read_bytes(), 0o755)
+    tree.add_data('/init', init.read_bytes(), 0o755)
     tree.add_data('/etc/passwd', b'root:x:0:0:root:/root:/bin/sh\n')
     tree.add_data('/etc/group', b'root:x:0:\n')
     tree.add_data('/etc/hosts', b'127.0.0.1 localhost nested\n')
     for number, module in enumerate(kernel.modules):
         name = module.name.removesuffix('.xz')
         # Numbered: init loads them in the order of their names.
-        tree.add_data(f'/nested/modules/{number:02}-{name}',
+        tree.add_data(f'/modules/{number:02}-{name}',
                       module_bytes(module))
-    return Layer('base', tree)
+    return Layer('base', tree, folder=folder)
 
 
 def python_layer() -> Layer:

@@ -7,11 +7,12 @@ different rates, and a rebuilt emulator does not cost a rebuilt Python.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,7 @@ Step = Callable[[Path], None]
 
 def say(text: str) -> None:
     """Progress of a long step, for the person who waits."""
-    print(f'nested host: {text}', file=sys.stderr, flush=True)
+    print(f'test bed: {text}', file=sys.stderr, flush=True)
 
 
 @dataclass
@@ -80,6 +81,28 @@ class Layer:
                 f'{time.monotonic() - started:.1f} s')
         prune(self.folder, self.name, KEPT_PER_LAYER, SPARED_SECONDS)
         return path
+
+
+def image(layers: Iterable[Layer], last: Tree, scratch: Path) -> int:
+    """An initramfs of these layers and a tree that is this run's own.
+
+    In memory (a descriptor), so that there is nothing to clean up however
+    the run ends."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    descriptor = os.memfd_create('initramfs')
+    try:
+        with open(descriptor, 'wb', closefd=False) as output:
+            for layer in layers:
+                with open(layer.archive(), 'rb') as archive:
+                    shutil.copyfileobj(archive, output, 1 << 20)
+        with tempfile.TemporaryDirectory(
+                dir=scratch, prefix='.job-') as folder:
+            last.write(Path(folder))
+            pack(Path(folder), descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def pack(root: Path, output: int) -> None:

@@ -57,5 +57,5 @@ def load_order(wanted: Iterable[str], modules: Iterable[Path]) -> list[Path]:
         order.append(path)
 
     for name in wanted:
-        visit(module_name(name), 'the nested host')
+        visit(module_name(name), 'the test bed')
     return order

@@ -35,23 +35,12 @@ class Outer:
     def command(self, ports: Mapping[str, int]) -> list[str]:
         """The command; ports are names and inherited socket descriptors."""
         command = [
-            str(self.emulator), '-nodefaults', '-no-user-config',
-            '-machine', 'q35', '-cpu', 'max', '-m', str(self.memory_mib),
-            # One thread and one CPU, always.  With thread=multi and two
-            # CPUs the nested kernel's stacks get corrupted under load (6
-            # of 8 runs; 0 of 7 with one thread): TCG's emulation of SVM
-            # is not sound there, and a result from it proves nothing.
-            # Guests of the inner QEMU can still have many vCPUs.
-            '-accel', 'tcg,thread=single', '-smp', '1',
-            '-display', 'none', '-monitor', 'none', '-no-reboot',
+            *machine(self.emulator, self.memory_mib),
             '-kernel', str(self.vmlinuz), '-initrd', self.initrd,
             '-append', APPEND,
             '-chardev', f'file,id=console,path={comma(str(self.console))}',
             '-serial', 'chardev:console',
             '-device', 'virtio-serial-pci']
-        # An emulator in its build folder does not look here by itself.
-        for folder in FIRMWARE:
-            command += ['-L', folder]
         if self.icount:
             command += ['-icount', 'shift=0,sleep=off']
         for name, descriptor in ports.items():
@@ -60,6 +49,24 @@ class Outer:
                 '-device',
                 f'virtserialport,chardev={name},name={name},nr={PORTS[name]}']
         return command
+
+
+def machine(emulator: Path, memory_mib: int) -> list[str]:
+    """The part that is the same whatever hypervisor is to run on it."""
+    command = [
+        str(emulator), '-nodefaults', '-no-user-config',
+        '-machine', 'q35', '-cpu', 'max', '-m', str(memory_mib),
+        # One thread and one CPU, always.  With thread=multi and two
+        # CPUs the nested kernel's stacks get corrupted under load (6
+        # of 8 runs; 0 of 7 with one thread): TCG's emulation of SVM
+        # is not sound there, and a result from it proves nothing.
+        # Guests of the inner hypervisor can still have many vCPUs.
+        '-accel', 'tcg,thread=single', '-smp', '1',
+        '-display', 'none', '-monitor', 'none', '-no-reboot']
+    # An emulator in its build folder does not look here by itself.
+    for folder in FIRMWARE:
+        command += ['-L', folder]
+    return command
 
 
 def comma(value: str) -> str:

@@ -5,9 +5,7 @@ import io
 import math
 import selectors
 import socket
-import tempfile
 import unittest
-from pathlib import Path
 from unittest import mock
 
 from nested import session
@@ -18,23 +16,21 @@ class PatienceTest(unittest.TestCase):
     """epoll refuses to wait for longer than 24 days."""
 
     def test_long_limits(self) -> None:
-        with tempfile.TemporaryDirectory() as folder, \
-                mock.patch.object(session, 'NESTED', Path(folder)):
-            for limit in (1.0, 10 * 365 * 86400.0, math.inf):
-                waiting = session.Session(
-                    mock.Mock(spec=Outer), -1, b'', io.BytesIO(),
-                    io.BytesIO(), None, limit)
-                # pylint: disable-next=protected-access
-                patience = waiting._patience()
-                # pylint: disable-next=protected-access
-                waiting._close()
-                assert patience is not None
-                self.assertLessEqual(patience, limit)
-                here, there = socket.socketpair()
-                with here, there, selectors.DefaultSelector() as selector:
-                    selector.register(here, selectors.EVENT_READ)
-                    there.send(b'x')
-                    self.assertTrue(selector.select(patience))
+        for limit in (1.0, 10 * 365 * 86400.0, math.inf):
+            waiting = session.Session(
+                mock.Mock(spec=Outer), -1, b'', io.BytesIO(),
+                io.BytesIO(), None, limit)
+            # pylint: disable-next=protected-access
+            patience = waiting._patience()
+            # pylint: disable-next=protected-access
+            waiting._close()
+            assert patience is not None
+            self.assertLessEqual(patience, limit)
+            here, there = socket.socketpair()
+            with here, there, selectors.DefaultSelector() as selector:
+                selector.register(here, selectors.EVENT_READ)
+                there.send(b'x')
+                self.assertTrue(selector.select(patience))
 
 
 if __name__ == '__main__':
