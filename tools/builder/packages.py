@@ -25,7 +25,7 @@ BUILDING = [
 # What QEMU loads into a guest; Debian's QEMU source has no binaries.
 FIRMWARE = ['seabios', 'qemu-system-data', 'ipxe-qemu']
 
-# The nested host (tests/nested) and the Linux guest.
+# The test beds (tests/nested, tests/xen_host) and the Linux guest.
 RUNNING = ['busybox-static', 'cpio', 'binutils']
 
 TESTING = ['libgtest-dev']
