@@ -38,6 +38,8 @@ class XenHost:
     verbose: bool = False
     # After run(): all that Xen, dom0 and the guest said.
     log: Path | None = field(default=None, init=False)
+    # After run(): why the status is not that of a verdict.
+    explanation: str = field(default='', init=False)
 
     def __post_init__(self) -> None:
         if not 1 <= self.vcpus <= MOST_VCPUS:
@@ -58,6 +60,7 @@ class XenHost:
         if not emulator.exists():
             raise NestedError(f'{emulator}: no such emulator; build it first '
                               '(./run does), or name one with --qemu')
+        self.explanation = ''
         mark = new_mark()
         own = initramfs.guest_tree(
             Path(guest), initramfs.guest_configuration(
@@ -103,6 +106,7 @@ class XenHost:
 
     def _complain(self, text: str, session: Session) -> None:
         assert self.log is not None
+        self.explanation = text
         say(text)
         show_end('what Xen, dom0 and the guest said', self.log,
                  self.log.read_text(errors='replace').splitlines(),
