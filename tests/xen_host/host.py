@@ -62,9 +62,14 @@ class XenHost:
                               '(./run does), or name one with --qemu')
         self.explanation = ''
         mark = new_mark()
+        guest = Path(guest)
+        # Emulated SVM does not tell Xen where the next instruction is
+        # (NRIPS), so Xen decodes those that exit by itself; in PAE mode on
+        # nested paging it cannot read them (4.17: a CPUID never ends).
+        shadow = initramfs.is_elf32(guest)
         own = initramfs.guest_tree(
-            Path(guest), initramfs.guest_configuration(
-                self.vcpus, self.memory_mib, append), mark)
+            guest, initramfs.guest_configuration(
+                self.vcpus, self.memory_mib, append, shadow), mark)
         release = find_release()
         initrd = image(initramfs.layers(release), own, XEN_HOST)
         started = time.monotonic()

@@ -14,6 +14,9 @@ from xen_host.release import Release
 PROGRAMS = ('xl', 'xenstored', 'xenconsoled', 'xen-init-dom0')
 LOADER = 'ld-linux-x86-64.so.2'
 
+# Of 64-bit 2-level event channels, but for port 0.
+MOST_PORTS = 4095
+
 # As the script "init" has them.
 GUEST = '/xen-host/guest.elf'
 CONFIGURATION = '/xen-host/guest.cfg'
@@ -47,10 +50,6 @@ def tools_layer(release: Release) -> Layer:
 
 def guest_tree(guest: Path, configuration: bytes, mark: bytes) -> Tree:
     """The guest; made for each run, so not a layer with a key."""
-    with open(guest, 'rb') as elf:
-        if elf.read(4) != b'\x7fELF':
-            raise NestedError(f'{guest}: not an ELF file; a guest here is a '
-                              'bare-metal one with a PVH entry')
     tree = Tree()
     tree.add_as(guest, GUEST)
     tree.add_data(CONFIGURATION, configuration)
@@ -58,7 +57,18 @@ def guest_tree(guest: Path, configuration: bytes, mark: bytes) -> Tree:
     return tree
 
 
-def guest_configuration(vcpus: int, memory_mib: int, append: str) -> bytes:
+def is_elf32(guest: Path) -> bool:
+    """Whether a guest's file is for 32-bit code."""
+    with open(guest, 'rb') as elf:
+        start = elf.read(5)
+    if start[:4] != b'\x7fELF' or len(start) < 5:
+        raise NestedError(f'{guest}: not an ELF file; a guest here is a '
+                          'bare-metal one with a PVH entry')
+    return start[4] == 1    # ELFCLASS32
+
+
+def guest_configuration(vcpus: int, memory_mib: int, append: str,
+                        shadow: bool) -> bytes:
     """The domain, as xl.cfg(5) has it."""
     quoted = append.replace('\\', '\\\\').replace('"', '\\"')
     if not append.isprintable():
@@ -66,7 +76,9 @@ def guest_configuration(vcpus: int, memory_mib: int, append: str) -> bytes:
                           'printable characters')
     lines = ['name = "guest"', 'type = "pvh"', f'kernel = "{GUEST}"',
              f'cmdline = "{quoted}"', f'memory = {memory_mib}',
-             f'vcpus = {vcpus}']
+             f'vcpus = {vcpus}', f'hap = {int(not shadow)}',
+             # All there are, where xl's default is 1023.
+             f'max_event_channels = {MOST_PORTS}']
     # xl then ends with the domain, however that does, and says how it did.
     lines += [f'on_{event} = "destroy"' for event in
               ('poweroff', 'reboot', 'watchdog', 'crash', 'soft_reset')]

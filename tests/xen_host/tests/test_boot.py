@@ -10,8 +10,9 @@ from pathlib import Path
 from nested.paths import EMULATOR
 from xen_host.console import LONGEST_PIECE
 from xen_host.host import XenHost
-from xen_host.tests.tiny_guest import (FOR_EVER, HALT, TRIPLE_FAULT, elf, say,
-                                       say_whether_vcpu_exists)
+from xen_host.tests.tiny_guest import (CPUID, FOR_EVER, HALT, TRIPLE_FAULT,
+                                       elf, say, say_whether_vcpu_exists,
+                                       turn_paging_on)
 
 PASS = say('VERDICT: PASS tiny: x\n')
 
@@ -52,6 +53,16 @@ class BootTest(unittest.TestCase):
             + say_whether_vcpu_exists(4) + say('\n') + PASS + HALT, vcpus=4)
         self.assertEqual(0, status, self.errors)
         self.assertEqual(text + 'A?\nVERDICT: PASS tiny: x\n', self.said)
+
+    def test_pae(self) -> None:
+        # Xen does not get behind a CPUID of a guest in this mode unless it
+        # shadows the guest's page tables.
+        status = self.run_guest(
+            turn_paging_on() + say('paged\n') + CPUID + say('CPUID\n')
+            + say_whether_vcpu_exists(1) + say('\n') + PASS + HALT)
+        self.assertEqual(0, status, self.errors)
+        self.assertEqual('paged\nCPUID\n?\nVERDICT: PASS tiny: x\n',
+                         self.said)
 
     def test_crash(self) -> None:
         self.assertEqual(134, self.run_guest(PASS + TRIPLE_FAULT))

@@ -93,7 +93,7 @@ class GuestTest(PlanTest):
 
     def test_configuration(self) -> None:
         lines = initramfs.guest_configuration(
-            4, 64, 'loops=1 name="a\\b"').decode().splitlines()
+            4, 64, 'loops=1 name="a\\b"', False).decode().splitlines()
         self.assertIn('vcpus = 4', lines)
         self.assertIn('memory = 64', lines)
         self.assertIn('type = "pvh"', lines)
@@ -101,11 +101,20 @@ class GuestTest(PlanTest):
 
     def test_strange_command_line(self) -> None:
         with self.assertRaisesRegex(NestedError, 'one line'):
-            initramfs.guest_configuration(1, 64, 'a\nvcpus = 9')
+            initramfs.guest_configuration(1, 64, 'a\nvcpus = 9', False)
 
     def test_guest_must_be_elf(self) -> None:
         with self.assertRaisesRegex(NestedError, 'not an ELF file'):
-            initramfs.guest_tree(self.put('guest', b'MZ'), b'', b'')
+            initramfs.is_elf32(self.put('guest', b'MZ'))
+        with self.assertRaisesRegex(NestedError, 'not an ELF file'):
+            initramfs.is_elf32(self.put('guest', b'\x7fELF'))
+
+    def test_shadow_paging_for_32_bit(self) -> None:
+        self.assertTrue(initramfs.is_elf32(self.put('a', b'\x7fELF\1')))
+        self.assertFalse(initramfs.is_elf32(self.put('b', b'\x7fELF\2')))
+        for shadow, line in ((True, 'hap = 0'), (False, 'hap = 1')):
+            self.assertIn(line, initramfs.guest_configuration(
+                1, 64, '', shadow).decode().splitlines())
 
     def test_tree(self) -> None:
         guest = self.put('guest', b'\x7fELF...')

@@ -6,6 +6,7 @@ import struct
 LOAD_AT = 0x100000
 
 # In 32-bit protected mode, without an IDT, interrupts off.
+CPUID = b'\x0f\xa2'
 HALT = b'\xf4'              # hlt
 TRIPLE_FAULT = b'\x0f\x0b'  # ud2
 FOR_EVER = b'\xeb\xfe'      # jmp to itself
@@ -26,6 +27,28 @@ def say_whether_vcpu_exists(vcpu: int) -> bytes:
             + b'\x31\xd2'                           # xor edx, edx
             + b'\x0f\x01\xd9'                       # vmmcall
             + b'\x04A\xe6\xe9')                     # add al, 'A'; out 0xe9
+
+
+def turn_paging_on() -> bytes:
+    """Code that goes to PAE mode, the first 8 MiB mapped one to one."""
+    def store(address: int, value: int) -> bytes:
+        # mov dword [address], value
+        return b'\xc7\x05' + struct.pack('<II', address, value)
+
+    directory = 0x201000
+    code = store(0x200000, directory | 1) + store(0x200004, 0)
+    for number in range(4):
+        entry = directory + 8 * number
+        # Present, writable, 2 MiB.
+        code += store(entry, number << 21 | 0x83) + store(entry + 4, 0)
+    return (code
+            + b'\xb8' + struct.pack('<I', 1 << 5)
+            + b'\x0f\x22\xe0'                      # mov cr4, PAE
+            + b'\xb8' + struct.pack('<I', 0x200000)
+            + b'\x0f\x22\xd8'                      # mov cr3
+            + b'\x0f\x20\xc0'                      # mov eax, cr0
+            + b'\x0d' + struct.pack('<I', 1 << 31)  # or eax, PG
+            + b'\x0f\x22\xc0')                     # mov cr0, eax
 
 
 def elf(code: bytes) -> bytes:
