@@ -10,6 +10,8 @@ import re
 
 from overlay_test import OverlayTest, main
 from overlay_test.environment import GUESTS
+from conformance.results import parse
+from conformance.subjects import SOFT_RESETS
 from xen_host.host import XenHost
 
 REMAPS = 100
@@ -39,6 +41,26 @@ class RealXen(OverlayTest):
                          f'{REMAPS} times a hole', verdict.group(1))
         self.assertIn(f'DONE loops={REMAPS}\n', text)
         self.assertRegex(text, r'\nXen 4\.\d+, leaves at ')
+
+    def conformance(self, guest: str) -> None:
+        """Every item that can be tried on it, on enough vCPUs for all."""
+        skip = ','.join(map(str, SOFT_RESETS))
+        text = self.run_guest(guest, f'skip={skip}', vcpus=34)
+        items = parse(text).items
+        outcomes = [result.outcome for result in items.values()]
+        self.assertEqual([], [number for number, result in items.items()
+                              if result.outcome not in ('PASS', 'SKIP')])
+        print(f'{guest}: {outcomes.count("PASS")} passed, '
+              f'{outcomes.count("SKIP")} skipped')
+        self.assertGreater(outcomes.count('PASS'), 30)
+
+    def test_conformance(self) -> None:
+        """Xen is what the checklist says it is."""
+        self.conformance('conformance')
+
+    def test_conformance32(self) -> None:
+        """And for a 32-bit guest."""
+        self.conformance('conformance32')
 
 
 if __name__ == '__main__':
