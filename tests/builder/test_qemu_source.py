@@ -288,6 +288,83 @@ class RepairTest(Bed):
         self.assertTrue((self.root / 'other/.git').is_dir())
 
 
+class StockTest(Bed):
+    """The tree without the patches, beside ours."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.stock = self.build / 'stock/qemu-src'
+        self.prepare()
+        self.prepare_stock()
+
+    def prepare_stock(self) -> str:
+        """Prepare it; returns what was said."""
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            qemu_source.prepare_stock(self.tree, self.stock)
+        return said.getvalue()
+
+    def assert_stock(self) -> None:
+        """It is the user's tree, and ours is still ours."""
+        self.assertEqual(FILES, {name: (self.stock / name).read_text()
+                                 for name in FILES})
+        self.assertFalse((self.stock / 'subprojects/xen-overlay').exists())
+        self.assertEqual(self.PATCHED, self.first_lines())
+        self.assertEqual('', self.git('status', '--porcelain'))
+
+    def test_clean(self) -> None:
+        self.assert_stock()
+
+    def test_again_touches_nothing(self) -> None:
+        before = snapshot(self.stock)
+        self.assertEqual('', self.prepare_stock())
+        self.assertEqual(before, snapshot(self.stock))
+
+    def test_a_change_of_the_series_is_none_of_its_business(self) -> None:
+        before = snapshot(self.stock)
+        (self.patches / '0002-hw.patch').unlink()
+        self.prepare()
+        self.assertEqual('', self.prepare_stock())
+        self.assertEqual(before, snapshot(self.stock))
+
+    def test_changed_by_hand(self) -> None:
+        def changed() -> None:
+            (self.stock / 'main.c').write_text('mine\n')
+
+        def added() -> None:
+            (self.stock / 'new.c').write_text('new\n')
+
+        def on_our_series() -> None:
+            self.git('-C', str(self.stock), 'checkout', '--quiet',
+                     '--detach', 'main')
+
+        for work in changed, added, on_our_series:
+            with self.subTest(work.__name__):
+                work()
+                self.prepare_stock()
+                self.assert_stock()
+                self.assertFalse((self.stock / 'new.c').exists())
+
+    def test_another_base(self) -> None:
+        with open(self.own / 'hw/a file.c', 'a', encoding='ascii') as file:
+            file.write('six\n')
+        self.prepare()
+        self.assertIn('without the patches', self.prepare_stock())
+        self.assertIn('\nfive\nsix\n',
+                      (self.stock / 'hw/a file.c').read_text())
+
+    def test_removed(self) -> None:
+        shutil.rmtree(self.stock)
+        self.prepare_stock()
+        self.assert_stock()
+
+    def test_interrupted(self) -> None:
+        """Git's own file is written before the others."""
+        (self.stock / 'main.c').unlink()
+        self.prepare_stock()
+        self.assert_stock()
+
+
 class OwnTreeTest(Bed):
     """A tree of the user's as the base."""
 

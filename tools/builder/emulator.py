@@ -11,7 +11,8 @@ import subprocess
 from pathlib import Path
 
 from . import ninja, packages, qemu_source
-from .paths import EMULATOR, QEMU_BUILD, ROOT
+from .paths import (EMULATOR, QEMU_BUILD, ROOT, STOCK_BUILD,
+                    STOCK_EMULATOR)
 from .say import UserError, step
 
 # Where Debian's packages have it (packages.FIRMWARE).
@@ -51,11 +52,28 @@ def build(own_source: Path | None = None,
     """Build the emulator, doing only what is not done yet."""
     packages.ensure(packages.BUILDING + packages.FIRMWARE)
     source = qemu_source.prepare(own=own_source)
-    configure(source, QEMU_BUILD, options or [])
-    ninja.build(QEMU_BUILD, ['qemu-system-x86_64'], 'QEMU')
-    link_firmware(QEMU_BUILD)
-    _link(EMULATOR, QEMU_BUILD / 'qemu-system-x86_64')
-    return EMULATOR
+    return _build(source, QEMU_BUILD, EMULATOR, 'QEMU', options)
+
+
+def build_stock(own_source: Path | None = None,
+                options: list[str] | None = None) -> Path:
+    """Build the emulator as it is without us, from the same source.
+
+    What both have in common is compiled once (compiler_cache).
+    """
+    packages.ensure(packages.BUILDING + packages.FIRMWARE)
+    qemu_source.prepare(own=own_source)
+    source = qemu_source.prepare_stock()
+    return _build(source, STOCK_BUILD, STOCK_EMULATOR, 'stock QEMU', options)
+
+
+def _build(source: Path, directory: Path, link: Path, what: str,
+           options: list[str] | None) -> Path:
+    configure(source, directory, options or [])
+    ninja.build(directory, ['qemu-system-x86_64'], what)
+    link_firmware(directory)
+    _link(link, directory / 'qemu-system-x86_64')
+    return link
 
 
 def link_firmware(directory: Path) -> None:

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import collections
-import os
 import re
 import shlex
 import subprocess
 from pathlib import Path
 
+from . import compiler_cache
 from .say import Progress, UserError
 
 COUNT = re.compile(r'^\[(\d+)/(\d+)\] ')
@@ -29,7 +29,8 @@ def build(directory: Path, targets: list[str], what: str) -> None:
                           stderr=subprocess.STDOUT, text=True,
                           errors='replace',
                           # A user's own would not be understood here.
-                          env={**os.environ, 'NINJA_STATUS': '[%f/%t] '}
+                          env={**compiler_cache.environment(),
+                               'NINJA_STATUS': '[%f/%t] '}
                           ) as ninja:
         assert ninja.stdout
         try:

@@ -15,5 +15,13 @@ QEMU_SOURCE = BUILD / 'qemu-src'
 QEMU_BUILD = BUILD / 'qemu'
 EMULATOR = BUILD / 'qemu-system-x86_64'
 
+# Without our patches, to compare with.  From its build to its source the way
+# is the same as for ours: that is what a shared object's paths depend on.
+STOCK_SOURCE = BUILD / 'stock' / QEMU_SOURCE.name
+STOCK_BUILD = BUILD / 'stock' / QEMU_BUILD.name
+STOCK_EMULATOR = BUILD / 'qemu-stock-system-x86_64'
+
+COMPILER_CACHE = BUILD / 'ccache'
+
 # Our own meson project, with unit tests and test guests.
 OWN_BUILD = BUILD / 'xen-overlay'

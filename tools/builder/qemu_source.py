@@ -22,7 +22,8 @@ import tempfile
 from pathlib import Path
 
 from .apt import Apt
-from .paths import BUILD, PATCHES, QEMU_SERIES, QEMU_SOURCE, ROOT
+from .paths import (BUILD, PATCHES, QEMU_SERIES, QEMU_SOURCE, ROOT,
+                    STOCK_SOURCE)
 from .say import UserError, note, step
 
 BASE_TAG = 'base'
@@ -63,6 +64,26 @@ def prepare(tree: Path = QEMU_SOURCE, own: Path | None = None) -> Path:
     _apply_series(tree)
     _link_ourselves(tree)
     return tree
+
+
+def prepare_stock(tree: Path = QEMU_SOURCE,
+                  stock: Path = STOCK_SOURCE) -> Path:
+    """Make `stock` the QEMU that `tree` has below our series; returns it.
+
+    Nobody is to work in it: what is found changed is put right.
+    """
+    base = _commit(tree, BASE_TAG)
+    # Where `tree` was made anew, `stock` knows no commit any more.
+    if (stock / '.git').exists() and _commit(stock, 'HEAD'):
+        if _commit(stock, 'HEAD') != base or _dirty(stock):
+            _git(stock, 'reset', '--quiet', '--hard', BASE_TAG)
+            _git(stock, 'clean', '--quiet', '-d', '--force')
+        return stock
+    step('preparing the QEMU source without the patches')
+    shutil.rmtree(stock, ignore_errors=True)
+    _git(tree, 'worktree', 'prune')
+    _git(tree, 'worktree', 'add', '--quiet', '--detach', str(stock), BASE_TAG)
+    return stock
 
 
 # -- the tree without our patches ------------------------------------------
