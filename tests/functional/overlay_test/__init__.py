@@ -8,7 +8,7 @@ nested host.
 """
 
 from overlay_test import environment    # first: makes qemu_test importable
-from overlay_test.kprobes import KprobeCounts
+from kprobes import KprobeCounts
 from overlay_test.testcase import OverlayTest, main
 from overlay_test.trace import OverlayTrace
 from qemu.qmp import ExecuteError
