@@ -29,6 +29,8 @@ class NestedHost:
     Runs do not share anything that one of them writes: any number may be
     under way at the same time, from threads or from processes."""
     qemu: Path = EMULATOR
+    # Taken along too; `qemu` alone is the outer one as well.
+    other_emulators: Sequence[Path] = ()
     memory_mib: int = 4096
     cpus: int = 1
     icount: bool = False
@@ -69,7 +71,7 @@ class NestedHost:
         kernel = find_kernel(self.kernel)
         emulator = Path(os.path.abspath(self.qemu))
         initrd = image(
-            initramfs.layers(kernel, emulator, files),
+            initramfs.layers(kernel, emulator, self.other_emulators, files),
             initramfs.job_tree(script, mark, stdin is not None), NESTED)
         try:
             self.console = new_log(LOGS)

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from nested.errors import NestedError
@@ -40,10 +40,11 @@ QEMU_PYTHON = (BUILD / 'qemu-src/python/qemu',
 GivenFile = Path | str | tuple[Path | str, Path | str]
 
 
-def layers(kernel: Kernel, emulator: Path,
+def layers(kernel: Kernel, emulator: Path, others: Sequence[Path],
            files: Sequence[GivenFile]) -> list[Layer]:
     """All layers but the job's, the lowest first."""
     result = [base_layer(kernel), python_layer(), emulator_layer(emulator)]
+    result += [other_emulator_layer(other) for other in others]
     if files:
         result.append(files_layer(files))
     return result
@@ -100,31 +101,45 @@ def python_layer() -> Layer:
 
 def emulator_layer(emulator: Path) -> Layer:
     """The QEMU under test, its libraries, firmware and Python packages."""
+    tree = _emulator_tree(emulator)
+    for folder, wanted in FIRMWARE.items():
+        _add_firmware(tree, Path(folder), wanted)
+    for package in QEMU_PYTHON:
+        if package.is_dir():
+            _add_sources(tree, package)
+    return Layer('emulator', tree, f'strip compileall {_python_version()}',
+                 (_strip(emulator), _compile_python))
+
+
+def other_emulator_layer(emulator: Path) -> Layer:
+    """One more QEMU, which shares all but its libraries with the first."""
+    return Layer('other-emulator', _emulator_tree(emulator), 'strip',
+                 (_strip(emulator),))
+
+
+def _emulator_tree(emulator: Path) -> Tree:
     if not emulator.exists():
         raise NestedError(f'{emulator}: no such emulator; build it first '
                           '(./run does), or name one with --qemu')
     tree = Tree()
     tree.add(emulator)
     _add_libraries(tree, [str(emulator)])
-    for folder, wanted in FIRMWARE.items():
-        _add_firmware(tree, Path(folder), wanted)
-    real = emulator.resolve()
     # A QEMU in its build folder looks for firmware in the bundle there
     # before anywhere else; it is made of links to the real places.
-    bundle = real.parent / 'qemu-bundle'
+    bundle = emulator.resolve().parent / 'qemu-bundle'
     for name in FIRMWARE:
         if os.path.islink(f'{bundle}{name}'):
             tree.add_link(f'{bundle}{name}', os.readlink(f'{bundle}{name}'))
-    for package in QEMU_PYTHON:
-        if package.is_dir():
-            _add_sources(tree, package)
+    return tree
 
+
+def _strip(emulator: Path) -> Callable[[Path], None]:
     def strip(root: Path) -> None:
         # The symbols are two thirds of it, and nobody debugs inside.
-        _run(['strip', f'{root}{real}'], 'apt-get install binutils')
+        _run(['strip', f'{root}{emulator.resolve()}'],
+             'apt-get install binutils')
 
-    return Layer('emulator', tree, f'strip compileall {_python_version()}',
-                 (strip, _compile_python))
+    return strip
 
 
 def files_layer(files: Iterable[GivenFile]) -> Layer:
