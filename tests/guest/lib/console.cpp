@@ -62,14 +62,19 @@ void console_init()
 
 bool console_wait_for_byte()
 {
+    (void)console_read_byte();
+    return has_com1;
+}
+
+char console_read_byte()
+{
     if (!has_com1) {
-        return false;
+        return '\0';
     }
     while (!(inb(kLineStatus) & kDataReady)) {
         pause();
     }
-    (void)inb(kData);
-    return true;
+    return static_cast<char>(inb(kData));
 }
 
 void console_drain()

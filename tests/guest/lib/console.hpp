@@ -18,6 +18,9 @@ void console_init();
 // Waits for a byte from COM1 and consumes it. False, at once, without COM1.
 [[nodiscard]] bool console_wait_for_byte();
 
+// The next byte from COM1, waited for. 0, at once, without COM1.
+[[nodiscard]] char console_read_byte();
+
 // Returns when COM1 has sent all it was given, so that nothing is lost when
 // the machine goes away.
 void console_drain();

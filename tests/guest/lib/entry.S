@@ -161,6 +161,7 @@ boot_gdt_pointer:
     .globl boot_pml4
 boot_pml4:
     .skip 4096
+    .globl boot_pdpt
 boot_pdpt:
     .skip 4096
     .globl boot_pd

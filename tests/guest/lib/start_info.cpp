@@ -23,6 +23,7 @@ std::size_t command_line_size;
 constexpr char kTaken = '\1';
 
 std::uint64_t hole;
+const hvm_start_info *loaded;
 
 // The next word at or behind `position`, or nullptr.
 char *word_from(std::size_t &position)
@@ -161,6 +162,7 @@ void find_hole(const hvm_start_info &info)
 
 void start_info_init(const hvm_start_info *info)
 {
+    loaded = info;
     if (info->magic != XEN_HVM_START_MAGIC_VALUE) {
         error("no PVH start info: magic is ", Hex{info->magic});
     }
@@ -180,6 +182,11 @@ void start_info_init(const hvm_start_info *info)
         const char c = from[command_line_size];
         command_line[command_line_size++] = c == ' ' ? '\0' : c;
     }
+}
+
+const hvm_start_info &start_info()
+{
+    return *loaded;
 }
 
 std::uint64_t option(const char *key, std::uint64_t otherwise)

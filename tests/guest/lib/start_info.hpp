@@ -52,6 +52,9 @@ inline constexpr std::uint32_t XEN_HVM_START_MAGIC_VALUE = 0x336ec578;
 // guest may map something over it.
 void start_info_init(const hvm_start_info *info);
 
+// As the loader left it; only until something is written to where that is.
+const hvm_start_info &start_info();
+
 // The value of `key=` on the command line, or `otherwise` if it is not there.
 // Prints the outcome, so that a log says what was run. A value that is not a
 // number, or a key given twice, ends the guest with an error.

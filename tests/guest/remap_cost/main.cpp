@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Benchmark guest: what it costs to move the shared_info page.
+//
+// Nothing is checked but that each hypercall succeeds; remap/ does that. What
+// is measured is read from the TSC, which counts instructions where the machine
+// below is emulated that way (docs/benchmarks/README.md).
+//
+// Method: commands of one letter come on COM1, and are answered by lines
+//   BENCH <what> <number> <number> ...     then     END <letter>
+//   e  `loops` times a hypercall that the emulator refuses at once: the cost of
+//      an exit to it, the unit for all else
+//   r  `loops` remaps, back to back, nothing touched in between
+//   t  all free RAM is touched, one word per page: how long
+//   a  `after` times: all RAM touched, a remap, all RAM touched again. Prints
+//      the second and third: what the remap itself, and what it left to do
+//   c  `loops` remaps with the clock of vCPU 0 read before and after: updates
+//      of it, and the largest step in ns between what the old and the new
+//      parameters say of the same moment
+//   q  the end
+// Somebody outside can so look at the host between any two of them. Where there
+// is no COM1 (a PVH guest on Xen), it does "erc" and ends.
+//
+// Options: loops=N, after=N
+//
+// What it cannot tell: what other vCPUs notice; they are not started.
+#include <cstddef>
+#include <cstdint>
+
+#include "abi/hypercall.hpp"
+#include "abi/layout.hpp"
+#include "abi/types.hpp"
+#include "console.hpp"
+#include "cpu.hpp"
+#include "guest_main.hpp"
+#include "memory_map.hpp"
+#include "report.hpp"
+#include "shared_info.hpp"
+#include "start_info.hpp"
+#include "xen.hpp"
+
+namespace xovl::guest
+{
+
+namespace
+{
+
+constexpr std::size_t kMaxSamples = 1000;
+
+// No such operation of memory_op, on Xen or elsewhere.
+constexpr std::uint64_t kNoSuchOperation = 63;
+
+struct Page {
+    alignas(abi::kPageSize) volatile std::byte bytes[abi::kPageSize];
+};
+
+Page pages[2];
+std::size_t here; // which of them shows shared_info
+
+std::uint64_t samples[kMaxSamples];
+std::uint64_t more_samples[kMaxSamples];
+
+void move_to(std::size_t at)
+{
+    const std::intptr_t result = map_shared_info(&pages[at]);
+    if (result != 0) {
+        fail("a remap returned ", result);
+    }
+    here = at;
+}
+
+std::uint64_t remap()
+{
+    const std::uint64_t start = rdtsc();
+    move_to(1 - here);
+    return rdtsc() - start;
+}
+
+std::uint64_t touch_all_ram()
+{
+    const std::uint64_t start = rdtsc();
+    for (const RamRange &range : free_ram()) {
+        for (std::uint64_t at = range.begin; at < range.end;
+             at += abi::kPageSize) {
+            // NOLINTNEXTLINE(performance-no-int-to-ptr): RAM as the map says.
+            *reinterpret_cast<volatile std::uint64_t *>(at) = at;
+        }
+    }
+    return rdtsc() - start;
+}
+
+struct Clock {
+    std::uint32_t version;
+    std::int8_t shift;
+    std::uint32_t multiplier;
+    std::uint64_t timestamp;
+    std::uint64_t system_time;
+
+    // Nanoseconds at the moment `tsc`, which is not before `timestamp`.
+    [[nodiscard]] std::uint64_t at(std::uint64_t tsc) const
+    {
+        const std::uint64_t ticks = tsc - timestamp;
+        const std::uint64_t shifted =
+            shift < 0 ? ticks >> -shift : ticks << shift;
+        return system_time +
+               static_cast<std::uint64_t>(
+                   static_cast<unsigned __int128>(shifted) * multiplier >> 32);
+    }
+};
+
+Clock read_clock()
+{
+    const auto &info =
+        reinterpret_cast<const volatile abi::SharedInfo64 &>(pages[here]);
+    const volatile auto &time = info.vcpu_info[0].time;
+    for (;;) {
+        const Clock clock{time.version, time.tsc_shift, time.tsc_to_system_mul,
+                          time.tsc_timestamp, time.system_time};
+        if ((clock.version & 1) == 0 && clock.version != 0 &&
+            clock.version == time.version) {
+            return clock;
+        }
+        pause();
+    }
+}
+
+void print_samples(const char *what, const std::uint64_t *values,
+                   std::uint64_t count)
+{
+    print("BENCH ", what);
+    for (std::uint64_t i = 0; i < count; ++i) {
+        print(" ", values[i]);
+    }
+    print("\n");
+}
+
+void measure_exits(std::uint64_t loops)
+{
+    for (std::uint64_t i = 0; i < loops; ++i) {
+        const std::uint64_t start = rdtsc();
+        (void)hypercall(abi::HYPERVISOR_memory_op, kNoSuchOperation);
+        samples[i] = rdtsc() - start;
+    }
+    print_samples("exit", samples, loops);
+}
+
+void measure_remaps(std::uint64_t loops)
+{
+    for (std::uint64_t i = 0; i < loops; ++i) {
+        samples[i] = remap();
+    }
+    print_samples("remap", samples, loops);
+}
+
+void measure_touch()
+{
+    samples[0] = touch_all_ram();
+    print_samples("touch", samples, 1);
+}
+
+void measure_after(std::uint64_t loops)
+{
+    for (std::uint64_t i = 0; i < loops; ++i) {
+        (void)touch_all_ram();
+        samples[i] = remap();
+        more_samples[i] = touch_all_ram();
+    }
+    print_samples("remap-of-touched", samples, loops);
+    print_samples("touch-after", more_samples, loops);
+}
+
+void measure_clock(std::uint64_t loops)
+{
+    std::uint64_t updates = 0;
+    std::uint64_t largest = 0;
+    for (std::uint64_t i = 0; i < loops; ++i) {
+        const Clock before = read_clock();
+        (void)remap();
+        const Clock after = read_clock();
+        updates += (after.version - before.version) / 2;
+        const std::uint64_t now = rdtsc();
+        const std::uint64_t was = before.at(now);
+        const std::uint64_t is = after.at(now);
+        const std::uint64_t step = is > was ? is - was : was - is;
+        largest = step > largest ? step : largest;
+    }
+    print("BENCH clock-updates ", updates, "\n");
+    print("BENCH clock-step ", largest, "\n");
+}
+
+} // namespace
+
+const char *guest_name()
+{
+    return "remap_cost";
+}
+
+void guest_main()
+{
+    const std::uint64_t loops = option("loops", 100);
+    const std::uint64_t after = option("after", 3);
+    end_of_options();
+    if (loops > kMaxSamples || after > kMaxSamples) {
+        error("more than ", kMaxSamples, " samples");
+    }
+    memory_map_init();
+    map_all_ram();
+    xen_init();
+    move_to(0);
+    std::uint64_t free = 0;
+    for (const RamRange &range : free_ram()) {
+        free += range.end - range.begin;
+    }
+    print("READY free=", free, "\n");
+
+    const char *next = "ercq";
+    for (;;) {
+        const char told = console_read_byte();
+        const char command = told != '\0' ? told : *next++;
+        switch (command) {
+        case 'e':
+            measure_exits(loops);
+            break;
+        case 'r':
+            measure_remaps(loops);
+            break;
+        case 't':
+            measure_touch();
+            break;
+        case 'a':
+            measure_after(after);
+            break;
+        case 'c':
+            measure_clock(loops);
+            break;
+        case 'q':
+            pass("done");
+        default:
+            error("no such command");
+        }
+        const char end[] = {command, '\n', '\0'};
+        print("END ", end);
+    }
+}
+
+} // namespace xovl::guest
