@@ -31,6 +31,9 @@ RUNNING = ['busybox-static', 'cpio', 'binutils']
 
 TESTING = ['libgtest-dev']
 
+# ./bench alone.
+PLOTTING = ['python3-matplotlib']
+
 # Older versions than these will not do: QEMU 10.0's requirement.
 MINIMUM = {'meson': '1.5.0'}
 

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Results are kept, found again, and drawn."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+from benchmark.part import Configuration, Plot
+from benchmark.plot import points
+from benchmark.results import Results, read
+
+SMALL: Configuration = {'vcpus': 1, 'memory': 128}
+LARGE: Configuration = {'vcpus': 4, 'memory': 128}
+OTHER: Configuration = {'vcpus': 4, 'memory': 128, 'pages': '4 KiB'}
+
+
+def some_results() -> Results:
+    """Two machines, two variants, one of them twice."""
+    results = Results('remap', {'emulator': 'X'})
+    for configuration, factor in ((LARGE, 2), (SMALL, 1), (OTHER, 5)):
+        results.add(configuration, 'stock', 0, {'remap': [100 * factor]})
+        results.add(configuration, 'ours', 0,
+                    {'remap': [10, 20], 'only': [1]})
+        results.add(configuration, 'ours', 1, {'remap': [25]})
+    return results
+
+
+class ResultsTest(unittest.TestCase):
+    """What was put in is found."""
+
+    def setUp(self) -> None:
+        self.results = some_results()
+
+    def test_figures(self) -> None:
+        found = self.results.figure('remap', 'ours', SMALL)
+        assert found
+        self.assertEqual((20, 15, 25), (found.median, found.low, found.high))
+
+    def test_what_was_not_measured(self) -> None:
+        self.assertIsNone(self.results.figure('only', 'stock', SMALL))
+        self.assertIsNone(self.results.figure('remap', 'none', SMALL))
+        self.assertIsNone(self.results.figure('remap', 'ours', {'vcpus': 9}))
+
+    def test_orders(self) -> None:
+        self.assertEqual(['stock', 'ours'], self.results.variants())
+        self.assertEqual([LARGE, SMALL, OTHER],
+                         self.results.configurations())
+
+    def test_written_and_read(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / 'remap.json'
+            self.results.write(file)
+            self.assertEqual(self.results, read(file))
+
+    def test_points_of_a_plot(self) -> None:
+        plot = Plot('remap', 'vcpus', 'vCPUs', {'memory': 128})
+        self.assertEqual([(1, 100, 100, 100), (4, 200, 200, 200)],
+                         points(plot, self.results, 'stock'))
+        self.assertEqual([(1, 20, 15, 25), (4, 20, 15, 25)],
+                         points(plot, self.results, 'ours'))
+        self.assertEqual([], points(
+            Plot('remap', 'vcpus', 'vCPUs', {'memory': 64}), self.results,
+            'ours'))
+
+
+if __name__ == '__main__':
+    unittest.main()

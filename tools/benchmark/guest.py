@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A bare-metal benchmark guest, told what to do and listened to.
+
+Runs where KVM is, which may be a nested host.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from .samples import Samples, read_samples
+from .variant import Variant
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'build/qemu-src/python'))
+# pylint: disable-next=wrong-import-position
+from qemu.machine import QEMUMachine    # noqa: E402
+
+GUESTS = ROOT / 'build/xen-overlay/tests/guest'
+ACCEL = 'kvm,xen-version=0x40011,kernel-irqchip=split'
+EXIT_PASS = 1
+
+
+class GuestError(Exception):
+    """The guest did not do what it was told to."""
+
+
+class Guest:
+    """Use as a context manager: the machine is gone afterwards."""
+
+    def __init__(self, variant: Variant, name: str, append: str, vcpus: int,
+                 memory: int, *arguments: str) -> None:
+        self.machine = QEMUMachine(variant.emulator)
+        self.machine.set_machine('q35')
+        self.machine.set_console()
+        self.machine.add_args(
+            '-accel', ACCEL, '-smp', str(vcpus), '-m', str(memory),
+            # With the default devices, firmware takes for ever where
+            # instructions are counted, and stock QEMU crashes at its end.
+            '-nodefaults', '-no-reboot', *variant.arguments(),
+            '-device', 'isa-debug-exit,iobase=0xf4',
+            '-kernel', str(GUESTS / f'{name}.elf'), '-append', append,
+            *arguments)
+        self._unread = ''
+
+    def __enter__(self) -> 'Guest':
+        self.machine.launch()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if error[0] is not None:
+            self.machine.kill()
+        self.machine.shutdown()
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Read what it says until `pattern` is found in it."""
+        while True:
+            match = re.search(pattern, self._unread)
+            if match:
+                self._unread = self._unread[match.end():]
+                return match
+            text = self.machine.console_socket.recv(65536)
+            self._unread += text.decode(errors='replace')
+            verdict = re.search(r'VERDICT: (?!PASS).*\n', self._unread)
+            if verdict or not text:
+                raise GuestError(
+                    f'no {pattern!r} but: {self._unread[-400:]}'
+                    f'{self.machine.get_log() or ""}')
+
+    def told(self, command: str) -> Samples:
+        """Have a command of one letter done; returns what it measured."""
+        self.machine.console_socket.sendall(command.encode())
+        said = self.wait_for(rf'(?s)^(.*?)END {command}\r?\n').group(1)
+        return read_samples(said)
+
+    def end(self) -> None:
+        """Have it end, which must be a pass."""
+        self.machine.console_socket.sendall(b'q')
+        self.wait_for(r'VERDICT: PASS.*\n')
+        self.machine.wait(timeout=60)
+        if self.machine.exitcode() != EXIT_PASS:
+            raise GuestError(f'exit status {self.machine.exitcode()}: '
+                             f'{self.machine.get_log()}')

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The results of a part: kept as JSON, asked for figures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .part import Configuration
+from .samples import Figure, Samples, figure, run_value
+
+
+@dataclass
+class Run:
+    """One variant, once, in one machine."""
+    configuration: Configuration
+    variant: str
+    repeat: int
+    values: dict[str, float]
+
+
+@dataclass
+class Results:
+    """All runs of a part, and what they were made with."""
+    part: str
+    about: dict[str, str]
+    runs: list[Run] = field(default_factory=list)
+
+    def add(self, configuration: Configuration, variant: str, repeat: int,
+            samples: Samples) -> Run:
+        """Take a run's samples."""
+        run = Run(configuration, variant, repeat,
+                  {key: run_value(values) for key, values in samples.items()})
+        self.runs.append(run)
+        return run
+
+    def variants(self) -> list[str]:
+        """In the order of their first runs."""
+        return list(dict.fromkeys(run.variant for run in sorted(
+            self.runs, key=lambda run: run.repeat)))
+
+    def configurations(self) -> list[Configuration]:
+        """In the order in which they first came."""
+        found: list[Configuration] = []
+        for run in self.runs:
+            if run.configuration not in found:
+                found.append(run.configuration)
+        return found
+
+    def figure(self, measure: str, variant: str,
+               configuration: Configuration) -> Figure | None:
+        """None if that was not measured."""
+        values = [run.values[measure] for run in self.runs
+                  if run.variant == variant and measure in run.values
+                  and run.configuration == configuration]
+        return figure(values) if values else None
+
+    def write(self, file: Path) -> None:
+        """Write it for programs."""
+        file.write_text(json.dumps(asdict(self), indent=1) + '\n')
+
+
+def read(file: Path) -> Results:
+    """What write() wrote."""
+    data: dict[str, Any] = json.loads(file.read_text())
+    runs = [Run(**run) for run in data.pop('runs')]
+    return Results(runs=runs, **data)
