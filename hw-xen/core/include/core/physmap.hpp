@@ -29,13 +29,8 @@ public:
     // What shows at `gpa`.
     [[nodiscard]] std::optional<Page> at(abi::Gpa gpa) const
     {
-        // There are few: a grant table has 64 frames, unless told otherwise.
-        for (const auto &[page, place] : places_) {
-            if (place == gpa) {
-                return page;
-            }
-        }
-        return std::nullopt;
+        const auto it = pages_.find(gpa);
+        return it == pages_.end() ? std::nullopt : std::optional(it->second);
     }
 
     // As Xen does it: a page shows in one place, the last it was put to, and
@@ -44,19 +39,30 @@ public:
     void put(Page page, abi::Gpa gpa)
     {
         if (const auto before = at(gpa)) {
-            places_.erase(*before);
+            remove(*before);
         }
-        places_.insert_or_assign(page, gpa);
+        remove(page);
+        places_.emplace(page, gpa);
+        pages_.emplace(gpa, page);
     }
 
-    void remove(Page page) { places_.erase(page); }
+    void remove(Page page)
+    {
+        if (const auto place = where(page)) {
+            pages_.erase(*place);
+            places_.erase(page);
+        }
+    }
 
     [[nodiscard]] const Places &places() const { return places_; }
 
     friend bool operator==(const Physmap &, const Physmap &) = default;
 
 private:
+    // The same from both ends: a grant table may have thousands of frames, and
+    // a batch asks for each of its items.
     Places places_;
+    std::map<abi::Gpa, Page> pages_;
 };
 
 } // namespace xovl::core
