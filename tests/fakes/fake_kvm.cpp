@@ -142,7 +142,9 @@ int FakeKvm::set(const kvm_xen_hvm_attr &attr)
     case KVM_XEN_ATTR_TYPE_LONG_MODE:
         // Before anything that can fail.
         long_mode_ = attr.u.long_mode != 0;
-        return shared_info_.active ? write_wallclock() : 0;
+        return shared_info_.active && generation_ != Generation::Gfn
+                   ? write_wallclock()
+                   : 0;
     case KVM_XEN_ATTR_TYPE_SHARED_INFO:
         if (attr.u.shared_info.gfn == KVM_XEN_INVALID_GFN) {
             shared_info_.active = false;
