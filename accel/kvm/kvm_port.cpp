@@ -144,7 +144,17 @@ Status KvmPort::set_long_mode(bool long_mode)
     kvm_xen_hvm_attr attr = {};
     attr.type = KVM_XEN_ATTR_TYPE_LONG_MODE;
     attr.u.long_mode = long_mode ? 1 : 0;
-    return set(ioctls_, attr);
+    const Status done = set(ioctls_, attr);
+    if (!done || has_shared_info_hva()) {
+        return done;
+    }
+    // Before 6.9 the wallclock is written with the page alone: so set that
+    // once more, to where it is.
+    const Result<std::optional<Gfn>> gfn = shared_info_gfn();
+    if (!gfn) {
+        return gfn.error();
+    }
+    return *gfn ? set_shared_info_gfn(*gfn) : done;
 }
 
 Result<bool> KvmPort::long_mode()

@@ -224,6 +224,13 @@ Status Overlay::rearrange(const Physmap &wanted)
     if (broken_) {
         return Error(-EIO);
     }
+    // Guests change the mode by the hypercall MSR, then map the page and read
+    // the wallclock there.
+    if (!hypervisor_.has_shared_info_hva()) {
+        if (const Status synced = sync_long_mode(); !synced) {
+            return synced;
+        }
+    }
     Transaction transaction;
     step_rearrange(transaction, wanted);
     const Status done = finish(transaction);
@@ -547,6 +554,11 @@ Status Overlay::sync_long_mode()
     const Result<bool> long_mode = hypervisor_.long_mode();
     if (!long_mode) {
         return long_mode.error();
+    }
+    // A hypervisor that does not know host addresses has not written the
+    // wallclock where this mode has it.
+    if (*long_mode != long_mode_ && !hypervisor_.has_shared_info_hva()) {
+        return switch_long_mode(*long_mode, *long_mode);
     }
     long_mode_ = *long_mode;
     return {};

@@ -3,12 +3,16 @@
 #include "kvm/kvm_port.hpp"
 
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <gtest/gtest.h>
 #include <string>
 #include <vector>
 
 #include <linux/kvm.h>
 
+#include "abi/layout.hpp"
 #include "fakes/fake_kvm.hpp"
 
 namespace xovl::kvm
@@ -51,6 +55,15 @@ protected:
     static std::uint64_t address(const void *pointer)
     {
         return reinterpret_cast<std::uintptr_t>(pointer);
+    }
+
+    // In the 64-bit layout.
+    [[nodiscard]] std::uint32_t wallclock_version() const
+    {
+        std::uint32_t version = 0;
+        std::memcpy(&version, page_ + offsetof(abi::SharedInfo64, wc_version),
+                    sizeof(version));
+        return version;
     }
 
     alignas(abi::kPageSize) std::byte page_[abi::kPageSize] = {};
@@ -120,6 +133,28 @@ TEST_F(KvmPortTest, LongMode)
                                    set_vm(KVM_XEN_ATTR_TYPE_LONG_MODE, 0),
                                    {KVM_XEN_HVM_GET_ATTR, std::nullopt,
                                     KVM_XEN_ATTR_TYPE_LONG_MODE, 0, true}}));
+}
+
+// By which the wallclock is refreshed, on every KVM.
+TEST_F(KvmPortTest, TheModeWritesTheWallclock)
+{
+    ASSERT_TRUE(port_.set_shared_info_hva(page_));
+    kvm_.forget_calls();
+    ASSERT_TRUE(port_.set_long_mode(true));
+    EXPECT_EQ(kvm_.calls(), (Calls{set_vm(KVM_XEN_ATTR_TYPE_LONG_MODE, 1)}));
+    EXPECT_EQ(wallclock_version(), 2U);
+}
+
+TEST_F(OldKvmPortTest, TheModeWritesTheWallclock)
+{
+    ASSERT_TRUE(port_.set_long_mode(true)); // with no page to write to
+    ASSERT_TRUE(port_.set_shared_info_gfn(Gfn{5}));
+    EXPECT_EQ(wallclock_version(), 2U);
+    ASSERT_TRUE(port_.set_long_mode(true));
+    EXPECT_EQ(wallclock_version(), 4U);
+    ASSERT_TRUE(port_.set_shared_info_gfn(std::nullopt));
+    ASSERT_TRUE(port_.set_long_mode(true));
+    EXPECT_FALSE(*port_.shared_info_gfn());
 }
 
 TEST_F(KvmPortTest, ErrorsArePassedOn)
