@@ -22,9 +22,9 @@ FILES = {'64': 'conformance.elf', '32': 'conformance32.elf'}
 COMMAND = 'tests/conformance/conformance-table'
 
 DESCRIPTION = '''
-Run the conformance guest (tests/guest/conformance) on each subject, 64-bit and
-32-bit, and write the table of what it found.  Where the guest or its VMM dies
-of an item, that is the item's outcome, and the others are run without it.
+Run the conformance guest (tests/guest/conformance) on each subject, 64-bit
+and 32-bit, and write the table of what it found.  Where the guest or its VMM
+dies of an item, that is the item's outcome, and the others are run without it.
 '''
 
 EPILOG = f'''
@@ -32,8 +32,8 @@ subjects: {", ".join(subject.name for subject in SUBJECTS)}
 What the guest said is kept in build/conformance; --again SUBJECT runs just that
 one and takes the others from there.
 
-exit status: 0 if the table is written and nothing failed on Xen or on ours (on
-stock QEMU it may); 1 if something did; 125 if a test bed failed.
+exit status: 0 if the table is written and nothing failed on Xen or on ours
+(on stock QEMU it may); 1 if something did; 125 if a test bed failed.
 '''
 
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <gtest/gtest.h>
 #include <optional>
+#include <vector>
 
 #include <linux/kvm.h>
 
@@ -370,6 +371,97 @@ TEST_F(Capi, MemoryOp)
     EXPECT_EQ(glue_->memory.read<std::int32_t>(0x40220), -EINVAL);
 }
 
+TEST_F(Capi, Stats)
+{
+    ASSERT_EQ(start(Generation::Hva), 0);
+    ASSERT_EQ(xovl_attach_vcpu(overlay_, 0), 0);
+    ASSERT_EQ(map(0x5000), 0);
+    ASSERT_EQ(map(XOVL_NO_GPA), 0);
+    ASSERT_EQ(enroll(0, 0x6000), 0);
+    EXPECT_EQ(enroll(0, 0x6000), -EINVAL);
+    const XovlStats stats = xovl_stats(overlay_);
+    EXPECT_EQ(stats.maps, 1U);
+    EXPECT_EQ(stats.unmaps, 1U);
+    EXPECT_EQ(stats.shared_info_sets, 1U);
+    // Its slot, none, its own.
+    EXPECT_EQ(stats.vcpu_info_sets, 3U);
+    EXPECT_EQ(stats.registrations, 1U);
+    EXPECT_EQ(stats.rejected, 1U);
+    EXPECT_EQ(stats.kvm_errors, 0U);
+}
+
+struct Found {
+    std::vector<XovlDifference> differences;
+    static void add(void *opaque, const XovlDifference *difference)
+    {
+        static_cast<Found *>(opaque)->differences.push_back(*difference);
+    }
+};
+
+// Each attribute, and both kinds of backend.
+TEST_F(Capi, Verify)
+{
+    for (const auto generation : {Generation::Gfn, Generation::Hva}) {
+        const bool hva = generation == Generation::Hva;
+        ASSERT_EQ(start(generation), 0);
+        ASSERT_EQ(xovl_attach_vcpu(overlay_, 5), 0);
+        Found nothing;
+        xovl_verify(overlay_, Found::add, &nothing);
+        EXPECT_TRUE(nothing.differences.empty());
+
+        kvm_xen_hvm_attr mode = {};
+        mode.type = KVM_XEN_ATTR_TYPE_LONG_MODE;
+        ASSERT_EQ(glue_->kvm.vm_ioctl(KVM_XEN_HVM_SET_ATTR, &mode), 0);
+        kvm_xen_hvm_attr page = {};
+        page.type = KVM_XEN_ATTR_TYPE_SHARED_INFO;
+        page.u.shared_info.gfn = KVM_XEN_INVALID_GFN;
+        ASSERT_EQ(glue_->kvm.vm_ioctl(KVM_XEN_HVM_SET_ATTR, &page), 0);
+        kvm_xen_vcpu_attr vcpu = {};
+        vcpu.type = KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO;
+        vcpu.u.gpa = KVM_XEN_INVALID_GPA;
+        ASSERT_EQ(
+            glue_->kvm.vcpu_ioctl(abi::VcpuId{5}, KVM_XEN_VCPU_SET_ATTR, &vcpu),
+            0);
+        Found found;
+        xovl_verify(overlay_, Found::add, &found);
+        ASSERT_EQ(found.differences.size(), 3U);
+        EXPECT_EQ(found.differences[0].attribute, XOVL_ATTRIBUTE_LONG_MODE);
+        EXPECT_EQ(found.differences[0].expected, 1U);
+        EXPECT_EQ(found.differences[0].actual, 0U);
+        EXPECT_FALSE(found.differences[0].has_vcpu);
+        EXPECT_EQ(found.differences[1].attribute,
+                  hva ? XOVL_ATTRIBUTE_SHARED_INFO_HVA
+                      : XOVL_ATTRIBUTE_SHARED_INFO_GFN);
+        EXPECT_EQ(found.differences[1].has_expected, !hva);
+        EXPECT_EQ(found.differences[2].attribute,
+                  hva ? XOVL_ATTRIBUTE_VCPU_INFO_HVA
+                      : XOVL_ATTRIBUTE_VCPU_INFO_GPA);
+        EXPECT_TRUE(found.differences[2].has_vcpu);
+        EXPECT_EQ(found.differences[2].vcpu, 5U);
+        EXPECT_FALSE(found.differences[2].has_actual);
+    }
+}
+
+TEST_F(Capi, Snapshots)
+{
+    ASSERT_EQ(start(Generation::Hva), 0);
+    ASSERT_EQ(xovl_attach_vcpu(overlay_, 0), 0);
+    glue_->page[0] = std::byte{1};     // upcall pending
+    glue_->page[8] = std::byte{4};     // selector
+    glue_->page[0x800] = std::byte{2}; // port 1 pending
+    glue_->page[0xa00] = std::byte{8}; // port 3 masked
+    const XovlSharedInfoSnapshot page = xovl_read_shared_info(overlay_);
+    EXPECT_TRUE(page.long_mode);
+    EXPECT_EQ(page.ports, 4096U);
+    EXPECT_EQ(page.pending[0], 2U);
+    EXPECT_EQ(page.masked[0], 8U);
+    XovlVcpuInfoSnapshot area = {};
+    ASSERT_EQ(xovl_read_vcpu_info(overlay_, 0, &area), 0);
+    EXPECT_TRUE(area.upcall_pending);
+    EXPECT_EQ(area.pending_sel, 4U);
+    EXPECT_EQ(xovl_read_vcpu_info(overlay_, 1, &area), -ENOENT);
+}
+
 TEST_F(Capi, ErrorsComeThrough)
 {
     ASSERT_EQ(start(Generation::Gfn), 0);
@@ -402,7 +494,7 @@ TEST_F(Capi, NoWindow)
 
 TEST_F(Capi, Broken)
 {
-    ASSERT_EQ(start(Generation::Gfn), 0);
+    ASSERT_EQ(start(Generation::Hva), 0);
     glue_->faults.fail_from_nth(1, -EINTR);
     EXPECT_EQ(map(0x5000), -EINTR);
     EXPECT_TRUE(xovl_is_broken(overlay_));
