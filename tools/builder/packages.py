@@ -12,7 +12,7 @@ from .paths import BUILD
 BUILDING = [
     'gcc', 'g++', 'libc6-dev',
     'g++-multilib',         # the 32-bit bare-metal guest: headers, libgcc; a
-                            # third of what an i686 cross compiler takes
+                            # half of what an i686 cross compiler takes
     'ccache',               # two builds of QEMU share most objects
     'git',                  # keeps QEMU's patched source (qemu_source.py)
     'dpkg-dev', 'patch', 'xz-utils',    # unpack QEMU's source package

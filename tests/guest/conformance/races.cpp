@@ -182,7 +182,8 @@ void run_race(Item &item)
     }
     constexpr std::uint64_t kRemapsPerRound = 50;
     Random random(options.seed);
-    while (race.remaps < options.loops && race.refused == 0 && !race.stuck) {
+    while ((race.remaps < options.loops || race.sends < 2 * options.loops) &&
+           race.refused == 0 && !race.stuck) {
         run_round(*sender, target, ports, kRemapsPerRound, random);
     }
     stop_busy = true;
