@@ -22,9 +22,10 @@ FILES = {'64': 'conformance.elf', '32': 'conformance32.elf'}
 COMMAND = 'tests/conformance/conformance-table'
 
 DESCRIPTION = '''
-Run the conformance guest (tests/guest/conformance) on each subject, 64-bit
-and 32-bit, and write the table of what it found.  Where the guest or its VMM
-dies of an item, that is the item's outcome, and the others are run without it.
+Build what is missing, run the conformance guest (tests/guest/conformance) on
+each subject, 64-bit and 32-bit, and write the table of what it found.  Where
+the guest or its VMM dies of an item, that is the item's outcome, and the
+others are run without it.
 '''
 
 EPILOG = f'''
@@ -67,8 +68,6 @@ def text_of(subject: Subject, width: str,
     if options.again and subject.name not in options.again:
         return kept.read_text() if kept.exists() else None
     guest = GUESTS / FILES[width]
-    if not guest.exists():
-        raise NestedError(f'{guest}: not built; ./test unit builds it')
     say(f'{subject.title}, {width}-bit guest ...')
     started = time.monotonic()
     text = all_items(lambda append: subject.run(
@@ -81,12 +80,29 @@ def text_of(subject: Subject, width: str,
     return text
 
 
+def build() -> None:
+    """Build both emulators and the guests, as ./test and ./bench do."""
+    sys.path.insert(0, str(ROOT / 'tools'))
+    # Late, so that the rest can be tested without.
+    from builder import emulator, own_project
+    from builder.say import UserError
+
+    try:
+        emulator.check_place()
+        emulator.build()
+        emulator.build_stock()
+        own_project.build()
+    except UserError as error:
+        raise NestedError(str(error)) from error
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool; return its exit status."""
     options = parse_arguments(arguments)
     columns = []
     bad = []
     try:
+        build()
         for subject in SUBJECTS:
             texts = {width: text_of(subject, width, options)
                      for width in WIDTHS}
