@@ -117,6 +117,28 @@ class Bed(unittest.TestCase):
         return apt.Apt(self.root / 'a build')
 
 
+class OnlyTest(Bed):
+    """A suite that the system is not mixed with."""
+
+    def test_own_lists(self) -> None:
+        own = self.apt()
+        for suite in ('bookworm', 'bookworm-backports'):
+            self.assertTrue(own.knows(suite))
+        self.assertFalse(own.knows('other'))
+        self.archive.add('other', packages=(
+            'Package: foo\nVersion: 3\nArchitecture: all\nMaintainer: A\n'
+            'Filename: foo.deb\nSize: 1\nDepends: bar\n'))
+        only = apt.Apt(self.root / 'a build', only='other')
+        self.assertTrue(only.knows('other'))
+        self.assertFalse(only.knows('bookworm'))
+        with self.quietly():
+            self.assertEqual(['bar'], only.depends('foo', 'other'))
+            with self.assertRaises(UserError):
+                own.depends('foo')
+        self.assertNotIn('other', (
+            self.root / 'a build/apt/sources.list').read_text())
+
+
 class ArchiveUriTest(Bed):
     """Where the system's sources are."""
 

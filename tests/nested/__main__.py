@@ -8,10 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nested import xen_kvm
+from nested import kernel, xen_kvm
 from nested.errors import STATUS_HOST_FAILED, NestedError
 from nested.host import NestedHost
-from nested.kernel import MAINLINE
 from nested.layer import say
 from nested.paths import EMULATOR
 
@@ -23,7 +22,8 @@ exit status: the command's; 124 if the time limit was reached, 125 if the
 nested host failed, 128 + n if signal n ended the command.
 
 environment: {xen_kvm.VARIABLE}=native|nested overrides what
---native-if-possible finds out.
+--native-if-possible finds out; {kernel.VARIABLE}=NAME|DIR is the default of
+--kernel.
 
 examples:
   nested-host -- uname -a
@@ -44,9 +44,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--icount', action='store_true',
                         help='let time inside count instructions: slower, '
                         'but rdtsc is a measure that repeats')
-    parser.add_argument('--kernel', default=MAINLINE, metavar='NAME|DIR',
-                        help=f'"{MAINLINE}" (Debian\'s 6.12 cloud kernel, the '
-                        'default) or a folder with vmlinuz and *.ko files')
+    parser.add_argument('--kernel', default=kernel.chosen(),
+                        metavar='NAME|DIR',
+                        help=f'{", ".join(kernel.NAMES)} (README.md says '
+                        'what they are), or a folder with vmlinuz and *.ko '
+                        'files (default: %(default)s)')
     parser.add_argument('--time-limit', type=float, default=600, metavar='S',
                         help='seconds until the nested host is ended '
                         '(default: 600)')

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from nested import initramfs, job
 from nested.errors import (STATUS_HOST_FAILED, STATUS_TIME_LIMIT,
                            NestedError)
-from nested.kernel import MAINLINE, find_kernel
+from nested.kernel import chosen, find_kernel
 from nested.layer import image, say
 from nested.log import new_log, show_end
 from nested.outer import Outer
@@ -34,7 +34,7 @@ class NestedHost:
     memory_mib: int = 4096
     cpus: int = 1
     icount: bool = False
-    kernel: str | Path = MAINLINE
+    kernel: str | Path = field(default_factory=chosen)
     time_limit: float = 600
     verbose: bool = False
     # After run(): seconds until init was ready to run the command.

@@ -1,23 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The nested host's kernel: found, or fetched from Debian."""
+"""The nested host's kernel: by name, or a folder."""
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nested.debian import unpacked
 from nested.errors import NestedError
-from nested.module import load_order, modinfo, module_bytes
-from nested.paths import KERNELS
+from nested.module import load_order, modinfo, module_bytes, module_name
 
 if TYPE_CHECKING:
     from builder.apt import Apt
 
 MAINLINE = 'mainline'
-PACKAGE = 'linux-image-cloud-amd64'
+# Those that the project makes (linux.py).
+NAMES = (MAINLINE, 'gfn', 'newest')
+# Names the kernel where none is asked for.
+VARIABLE = 'XEN_OVERLAY_KERNEL'
 WANTED = ('kvm-amd',)
+# Built into newer kernels; the ports of outer.py.
+PORTS = ('virtio_pci', 'virtio_console')
 
 
 @dataclass(frozen=True)
@@ -28,16 +32,22 @@ class Kernel:
     release: str
 
 
+def chosen(env: Mapping[str, str] = os.environ) -> str:
+    """The kernel to use where none is named."""
+    return env.get(VARIABLE) or MAINLINE
+
+
 def find_kernel(name: str | Path = MAINLINE) -> Kernel:
-    """'mainline', or a folder with vmlinuz* and *.ko (or *.ko.xz) files,
+    """One of NAMES, or a folder with vmlinuz* and *.ko (or *.ko.xz) files,
     at any depth: an unpacked Debian package is such a folder."""
-    if str(name) == MAINLINE:
-        return kernel_in(_mainline(), WANTED)
+    if str(name) in NAMES:
+        return in_folder(_made(str(name)))
     folder = Path(name)
     if not folder.is_dir():
-        raise NestedError(f'kernel {str(name)!r}: neither "{MAINLINE}" nor a '
-                          'folder with vmlinuz and *.ko files')
-    return kernel_in(folder.resolve(), WANTED)
+        raise NestedError(f'kernel {str(name)!r}: neither one of '
+                          f'{", ".join(NAMES)} nor a folder with vmlinuz and '
+                          '*.ko files')
+    return in_folder(folder.resolve())
 
 
 def image_release(vmlinuz: Path) -> str:
@@ -48,6 +58,17 @@ def image_release(vmlinuz: Path) -> str:
             raise NestedError(f'{vmlinuz}: not an x86 Linux kernel (bzImage)')
         image.seek(int.from_bytes(header[0x20e:0x210], 'little') + 0x200)
         return image.read(256).split(b'\0')[0].split(b' ')[0].decode()
+
+
+def in_folder(folder: Path) -> Kernel:
+    """The kernel of such a folder."""
+    names = {module_name(path) for path in folder.rglob('*.ko*')}
+    return kernel_in(folder, wanted_of(names))
+
+
+def wanted_of(names: Container[str]) -> list[str]:
+    """What the nested host wants of modules with these names."""
+    return [*(name for name in PORTS if name in names), *WANTED]
 
 
 def kernel_in(folder: Path, wanted: Iterable[str]) -> Kernel:
@@ -68,17 +89,29 @@ def kernel_in(folder: Path, wanted: Iterable[str]) -> Kernel:
     return Kernel(images[0], modules, release)
 
 
-def _mainline() -> Path:
-    """Debian's 6.12 cloud kernel."""
-    return unpacked(
-        KERNELS, f'the kernel ({PACKAGE})',
-        lambda apt: [image_package(apt, PACKAGE, apt.kernel_suite())])
-
-
 def image_package(apt: 'Apt', package: str, suite: str | None) -> Path:
     """The kernel's real package: `package` itself only names it."""
+    return apt.download(image_name(apt, package, suite), suite)
+
+
+def image_name(apt: 'Apt', package: str, suite: str | None) -> str:
+    """What the kernel's real package is called."""
     for real in apt.depends(package, suite):
         if re.match(r'linux-image-\d', real):
-            return apt.download(real, suite)
+            return real
     raise NestedError(f'{package} in {suite or "the archive"} names no '
                       'kernel image')
+
+
+def _made(name: str) -> Path:
+    """The folder of a kernel that the project makes."""
+    try:
+        # Late, so that a kernel folder can be used without the builder.
+        from nested import linux
+    except ImportError as error:
+        raise NestedError(f'tools/builder cannot be imported ({error}); name '
+                          f'a kernel folder instead of "{name}"') from error
+    try:
+        return linux.folder(name)
+    except linux.UserError as error:
+        raise NestedError(str(error)) from error

@@ -82,11 +82,21 @@ def archive_uri(suite: str) -> str:
 
 
 class Apt:
-    """apt with the configuration in `build_dir`/apt."""
+    """apt with the configuration in `build_dir`/apt.
 
-    def __init__(self, build_dir: Path) -> None:
-        self._dir = build_dir / 'apt'
+    With `only` it knows that suite and nothing else: to download from what
+    the system must not be mixed with, and a mirror may not have.
+    """
+
+    def __init__(self, build_dir: Path, only: str | None = None) -> None:
+        self._dir = build_dir / (f'apt-{only}' if only else 'apt')
         self._suite = system_suite()
+        self._only = only
+
+    def knows(self, suite: str) -> bool:
+        """Whether packages of `suite` can be had."""
+        return suite in ([self._only] if self._only else
+                         [self._suite, self.extra_suite()])
 
     def kernel_suite(self) -> str:
         """The suite that has a cloud kernel with KVM's Xen support."""
@@ -189,12 +199,11 @@ class Apt:
         """Write the configuration, once per change of its content."""
         uri = archive_uri(self._suite)
         suites = SUITES[self._suite]
-        lines = [f'deb [signed-by={KEYRING}] {uri} {self._suite} main']
-        if suites['extra']:
-            lines.append(
-                f'deb [signed-by={KEYRING}] {uri} {suites["extra"]} main')
-        lines.append(
-            f'deb-src [signed-by={KEYRING}] {uri} {suites["source"]} main')
+        wanted = [('deb', self._only)] if self._only else [
+            ('deb', self._suite), ('deb', suites['extra']),
+            ('deb-src', suites['source'])]
+        lines = [f'{kind} [signed-by={KEYRING}] {uri} {suite} main'
+                 for kind, suite in wanted if suite]
         for folder in ('lists/partial', 'archives/partial', 'debs'):
             (self._dir / folder).mkdir(parents=True, exist_ok=True)
         sources = self._dir / 'sources.list'

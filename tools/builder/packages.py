@@ -34,6 +34,15 @@ TESTING = ['libgtest-dev']
 # ./bench alone.
 PLOTTING = ['python3-matplotlib']
 
+# KVM modules for the nested host (tests/nested/linux.py).
+LINUX_BUILDING = [
+    'gcc', 'libc6-dev', 'make', 'binutils', 'patch', 'xz-utils', 'bison',
+    'flex', 'bc',
+    'libelf-dev',           # objtool
+    'libssl-dev',           # the tools that Linux would sign modules with
+    'pahole',               # or Linux configures itself without BTF
+]
+
 # Older versions than these will not do: QEMU 10.0's requirement.
 MINIMUM = {'meson': '1.5.0'}
 

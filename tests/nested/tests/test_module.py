@@ -94,5 +94,5 @@ class ModuleTest(unittest.TestCase):
             find_kernel(self.folder)
 
     def test_unknown_name(self) -> None:
-        with self.assertRaisesRegex(NestedError, '"mainline"'):
+        with self.assertRaisesRegex(NestedError, 'mainline, gfn'):
             find_kernel('no-such-kernel')
