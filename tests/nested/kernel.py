@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MAINLINE = 'mainline'
 # Those that the project makes (linux.py).
-NAMES = (MAINLINE, 'gfn', 'newest')
+NAMES = (MAINLINE, 'gfn', 'default-slot', 'newest')
 # Names the kernel where none is asked for.
 VARIABLE = 'XEN_OVERLAY_KERNEL'
 WANTED = ('kvm-amd',)

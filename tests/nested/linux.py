@@ -65,6 +65,7 @@ class Recipe:
 RECIPES = {
     'mainline': Recipe(),
     'gfn': Recipe(suite='bookworm', options=('KVM_XEN',)),
+    'default-slot': Recipe(patches=ROOT / 'tests/kernel/default-slot'),
     'newest': Recipe(suite='trixie-backports'),
 }
 
@@ -76,13 +77,13 @@ def folder(name: str) -> Path:
         return _made(name, recipe.key()) or _make(name, recipe)
 
 
-def selftests(name: str) -> list[Path]:
-    """KVM's own tests, built from the source of this kernel."""
+def selftests(name: str) -> Path:
+    """A folder with KVM's own tests, from the source of this kernel."""
     place = folder(name) / 'selftests'
     with _locked(name):
         if not place.is_dir():
             _make_selftests(name, RECIPES[name], place)
-    return sorted(place.iterdir())
+    return place
 
 
 @contextlib.contextmanager
