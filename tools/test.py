@@ -12,7 +12,7 @@ from pathlib import Path
 
 from builder import child, emulator, options, own_project, packages
 from builder.paths import OWN_BUILD, ROOT
-from builder.say import step
+from builder.say import UserError, step
 
 DESCRIPTION = '''Builds what is missing and runs the tests.
 
@@ -20,12 +20,31 @@ DESCRIPTION = '''Builds what is missing and runs the tests.
   ./test unit                 those that need no machine (seconds)
   ./test functional           those that start machines
   ./test functional NAME...   some of these: test_remap, remap, ...
+  ./test functional --kernel all      all of them on every kernel
 
 What needs KVM with Xen support runs natively where the machine has it, else
 in the nested host (tests/nested/README.md); XEN_OVERLAY_HOST=native|nested
-overrides the choice.'''
+overrides the choice.  All functional tests run on the kernel mainline; those
+that depend on what KVM can do once more on default-slot.  --kernel and NAME
+override this.'''
 
 SUITES = ('unit', 'functional')
+MAINLINE = 'mainline'
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of meson test."""
+    suite: str
+    # meson's name of the suite, and the nested host's kernel.
+    tests: str
+    kernel: str | None = None
+
+    @property
+    def log(self) -> str:
+        """For --logbase; tools/kernel_matrix.py knows it."""
+        return f'{self.suite}-tests' + (
+            f'-{Path(self.kernel).name}' if self.kernel else '')
 
 
 @dataclass
@@ -35,10 +54,11 @@ class Totals:
     failed: list[str] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
-    def read(self, report: Path) -> None:
+    def read(self, report: Path, kernel: str | None) -> None:
         """Add up a JUnit report."""
+        where = f'{kernel}: ' if kernel else ''
         for case in xml.etree.ElementTree.parse(report).iter('testcase'):
-            name = f'{case.get("classname")}: {case.get("name")}'
+            name = f'{where}{case.get("classname")}: {case.get("name")}'
             skipped = case.find('skipped')
             if case.find('failure') is not None or \
                     case.find('error') is not None:
@@ -58,6 +78,10 @@ def parse() -> argparse.Namespace:
                         help='a part of the tests (default: all)')
     parser.add_argument('names', nargs='*', metavar='NAME',
                         help='functional tests by name')
+    parser.add_argument('--kernel', action='append', default=[],
+                        metavar='NAME', help='run the functional tests in '
+                        'the nested host on this kernel (tests/nested/'
+                        'README.md); "all": on each of them')
     parser.add_argument('--jobs', type=int, default=os.cpu_count() or 1,
                         help='how many at the same time (default: %(default)s'
                         ', one per CPU)')
@@ -65,6 +89,8 @@ def parse() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.names and arguments.suite != 'functional':
         parser.error('names go with "functional"')
+    if arguments.kernel and arguments.suite != 'functional':
+        parser.error('--kernel goes with "functional"')
     if arguments.jobs < 1:
         parser.error('--jobs: at least 1')
     return arguments
@@ -78,38 +104,76 @@ def main() -> int:
                     packages.RUNNING + packages.TESTING)
     emulator.build(arguments.with_qemu_source, arguments.configure)
     own_project.build()
+    totals = Totals()
+    runs = [Run('unit', 'unit')] if 'unit' in suites else []
     if 'functional' in suites:
         sys.path.insert(0, str(ROOT / 'tests'))
         import linux_guest      # needs the packages installed above
         linux_guest.prepare()
-    totals = Totals()
-    for suite in suites:
-        run_suite(suite, arguments, totals)
+        runs += functional_runs(arguments, totals)
+    for run in runs:
+        run_suite(run, arguments, totals)
     return report(totals)
 
 
-def run_suite(suite: str, arguments: argparse.Namespace,
+def functional_runs(arguments: argparse.Namespace,
+                    totals: Totals) -> list[Run]:
+    """On which kernels; they are made now, where progress is seen and
+    nothing else installs packages."""
+    from nested import kernel, linux, xen_kvm
+
+    wanted = arguments.kernel
+    if not wanted and os.environ.get(kernel.VARIABLE):
+        wanted = [os.environ[kernel.VARIABLE]]
+    runs = [Run('functional', 'functional', name) for name in
+            (kernel.NAMES if 'all' in wanted else wanted)]
+    if not wanted:
+        # The machine's own KVM, where there is one.
+        own = None if xen_kvm.choose().native else MAINLINE
+        runs = [Run('functional', 'functional', own)]
+        if not arguments.names:
+            runs.append(Run('functional', 'every-kernel', 'default-slot'))
+    ready = []
+    for run in runs:
+        try:
+            if run.kernel:
+                kernel.find_kernel(run.kernel)
+            if run.kernel in kernel.NAMES:
+                linux.selftests(run.kernel)
+            ready.append(run)
+        except (kernel.NestedError, UserError) as error:
+            # Not every mirror has every suite.
+            if 'all' not in wanted:
+                raise UserError(f'kernel {run.kernel}: {error}') from error
+            totals.skipped.append((f'kernel {run.kernel}', str(error)))
+    return ready
+
+
+def run_suite(run: Run, arguments: argparse.Namespace,
               totals: Totals) -> None:
     """Run a suite, adding to `totals`."""
-    step(f'running the {suite} tests')
+    where = f' on {run.kernel}' if run.kernel else ''
+    step(f'running the {run.suite} tests{where}')
     command = ['/usr/bin/meson', 'test', '-C', str(OWN_BUILD), '--no-rebuild',
-               '--suite', suite, '--logbase', f'{suite}-tests',
+               '--suite', run.tests, '--logbase', run.log,
                '--num-processes', str(arguments.jobs), '--print-errorlogs']
     command += [f'*{name.removesuffix(".py").removeprefix("test_")}*'
                 for name in arguments.names]
-    log = OWN_BUILD / 'meson-logs' / f'{suite}-tests.junit.xml'
+    log = OWN_BUILD / 'meson-logs' / f'{run.log}.junit.xml'
     log.unlink(missing_ok=True)
-    status = child.run(command)
+    environment = {**os.environ, 'XEN_OVERLAY_KERNEL': run.kernel,
+                   'XEN_OVERLAY_HOST': 'nested'} if run.kernel else None
+    status = child.run(command, env=environment)
     if not status and not log.exists():
         missed = ', '.join(arguments.names) or 'anything'
-        print(f'no {suite} test is called {missed}', file=sys.stderr)
+        print(f'no {run.suite} test is called {missed}', file=sys.stderr)
         return
     failed = len(totals.failed)
     if log.exists():
-        totals.read(log)
+        totals.read(log, run.kernel)
     # meson itself, or a test program after all its tests were fine.
     if status and len(totals.failed) == failed:
-        totals.failed.append(f'{suite}: see above (status {status})')
+        totals.failed.append(f'{run.log}: see above (status {status})')
 
 
 def report(totals: Totals) -> int:

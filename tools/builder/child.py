@@ -12,9 +12,9 @@ from typing import Any, Iterator, Sequence
 ENDS = {signal.SIGINT, signal.SIGTERM}
 
 
-def run(command: Sequence[str]) -> int:
+def run(command: Sequence[str], **options: Any) -> int:
     """Run it with our own input and output; returns its exit status."""
-    with started(command) as process:
+    with started(command, **options) as process:
         status = process.wait()
     return status if status >= 0 else 128 - status
 

@@ -15,12 +15,15 @@ import unittest
 from dataclasses import dataclass
 from pathlib import Path
 
-from nested import xen_kvm
+from nested import kernel, xen_kvm
 from overlay_test.environment import (EMULATOR, GUESTS, KVM_CONTRACT_TEST,
                                       LINUX_GUEST, ROOT, XEN_INSPECT)
 
 # A guest that hangs must end before the runner loses its patience.
 TIME_LIMIT = 900
+
+# Tells a test in the nested host where KVM's own tests are: KERNEL=FOLDER...
+KVM_SELFTESTS = 'XEN_OVERLAY_KVM_SELFTESTS'
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,16 @@ def run_in_nested_host(test: unittest.TestCase) -> Verdict:
     files += [*GUESTS.glob('*.elf'), KVM_CONTRACT_TEST, XEN_INSPECT,
               *XEN_INSPECT.parent.glob('xen_inspect/*.py')]
     files += LINUX_GUEST.iterdir() if LINUX_GUEST.is_dir() else []
+    selftests = {name: _selftests(name)
+                 for name in getattr(test, 'needs_selftests_of', ())
+                 if name in kernel.NAMES}
+    for folder in selftests.values():
+        files += folder.iterdir()
     environment = {
         **os.environ,
         xen_kvm.VARIABLE: 'native',
+        KVM_SELFTESTS: ' '.join(f'{name}={folder}'
+                                for name, folder in selftests.items()),
         'PYTHONUNBUFFERED': '1',
     }
     output = io.BytesIO()
@@ -67,3 +77,10 @@ def run_in_nested_host(test: unittest.TestCase) -> Verdict:
     return Verdict(passed, skipped.group(1) if skipped else None,
                    f'{text}\nstatus in the nested host: {status}\n'
                    f'console of its kernel: {host.console}')
+
+
+def _selftests(name: str) -> Path:
+    """The folder of KVM's own tests for the kernel called `name`."""
+    from nested import linux    # not there inside
+
+    return linux.selftests(name)
