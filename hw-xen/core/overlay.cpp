@@ -226,7 +226,7 @@ Status Overlay::rearrange(const Physmap &wanted)
     }
     // Guests change the mode by the hypercall MSR, then map the page and read
     // the wallclock there.
-    if (!hypervisor_.has_shared_info_hva()) {
+    if (wanted.where(kSharedInfoPage) && !hypervisor_.has_shared_info_hva()) {
         if (const Status synced = sync_long_mode(); !synced) {
             return synced;
         }
