@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""abi <- core <- accel/kvm <- capi <- qom: who may include whom.
+"""abi <- core <- accel/kvm, accel/host <- capi <- qom: who may include whom.
 
 Usage: include_direction_test.py ROOT
 
@@ -21,14 +21,17 @@ ROOMS = {
     'hw-xen/abi': {'abi'},
     'hw-xen/core': {'abi', 'core'},
     'accel/kvm': {'abi', 'core', 'kvm'},
+    'accel/host': {'abi', 'core', 'host'},
     'hw-xen/include': set(),
-    'hw-xen/capi': {'abi', 'core', 'kvm', 'xen-overlay'},
+    'hw-xen/capi': {'abi', 'core', 'host', 'kvm', 'xen-overlay'},
     # C inside QEMU: sees QEMU, and of us the C header.
     'hw-xen/qom': {'xen-overlay'},
 }
-PREFIXES = {'abi', 'core', 'kvm', 'xen-overlay'}
+PREFIXES = {'abi', 'core', 'host', 'kvm', 'xen-overlay'}
 LINUX = {'accel/kvm', 'hw-xen/qom'}
 QEMU = {'hw-xen/qom'}
+# System headers beyond C++'s.
+SYSTEM = {'accel/host': {'sys/mman.h'}}
 
 
 def verdict(room, bracket, name):
@@ -45,6 +48,8 @@ def verdict(room, bracket, name):
         return None
     if re.search(r'kvm|qemu|glib', name, re.IGNORECASE):
         return 'a name of QEMU or KVM'
+    if name in SYSTEM.get(room, ()):
+        return None
     if bracket == '<' and prefix:
         return 'a system header that is not C++\'s'
     if bracket == '"' and prefix:
@@ -80,6 +85,7 @@ def headers_not_compiled_alone(root):
                for folder in (root / 'hw-xen/abi/include',
                               root / 'hw-xen/core/include',
                               root / 'accel/kvm/include',
+                              root / 'accel/host/include',
                               root / 'hw-xen/include')
                for header in folder.rglob('*.h*')]
     return [f'tests/unit/meson.build: {header} is not compiled alone'
@@ -93,6 +99,7 @@ def check_the_checker():
         'hw-xen/core/a.cpp': '#include "abi/b.hpp"\n#include "core/a.hpp"\n'
                              '// #include <linux/kvm.h>\n',
         'accel/kvm/a.cpp': '#include <linux/kvm.h>\n#include "core/a.hpp"\n',
+        'accel/host/a.cpp': '#include <sys/mman.h>\n#include "core/a.hpp"\n',
         'hw-xen/include/xen-overlay/a.h': '#include <stdint.h>\n',
         'hw-xen/capi/a.cpp': '#include "kvm/a.hpp"\n'
                              '#include "xen-overlay/a.h"\n',
@@ -115,6 +122,9 @@ def check_the_checker():
         ('accel/kvm/x.cpp', '#include "xen-overlay/a.h"'),
         ('accel/kvm/x.cpp', '#include "qemu/osdep.h"'),
         ('hw-xen/capi/x.cpp', '#include <linux/kvm.h>'),
+        ('accel/kvm/x.cpp', '#include <sys/mman.h>'),
+        ('accel/host/x.cpp', '#include <sys/ioctl.h>'),
+        ('accel/host/x.cpp', '#include "kvm/a.hpp"'),
         ('hw-xen/include/xen-overlay/x.h', '#include "core/a.hpp"'),
         ('hw-xen/qom/x.c', '#include "core/a.hpp"'),
         ('hw-xen/attic/x.cpp', ''),

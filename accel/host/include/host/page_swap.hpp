@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// PageSwap: shows one shared page in the place of a private one, elsewhere in
+// this process's memory, and keeps what was there.
+//
+// Where that place is guest RAM, the guest sees the page at the guest frame
+// that the host page is behind; KVM's memslots know nothing of it.
+//
+// What others see at the frame while it is replaced: what was there, then
+// perhaps for a moment an empty page, whose content goes nowhere, then the
+// page.  While it is brought back: the page, then what was there before, byte
+// for byte.  Nothing else changes anywhere, and no access faults.
+//
+// Threads: one at a time.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include "core/result.hpp"
+#include "host/pages.hpp"
+
+namespace xovl::host
+{
+
+class PageSwap
+{
+public:
+    // `page`: a page of a shared mapping, which stays mapped there.
+    PageSwap(Pages &pages, void *page)
+        : pages_(pages), page_(static_cast<std::byte *>(page))
+    {
+    }
+
+    // Only while no frame is replaced, else -EBUSY.  `frame`: a page of a
+    // private anonymous mapping, which must stay mapped until it is hidden
+    // again.  On an error nothing has changed, or, where even that failed,
+    // frame() is not null, and hide() tries again to bring back what was
+    // there.
+    core::Status show(void *frame);
+
+    // Brings back what was there; nothing to do if no frame is replaced.  On
+    // an error nothing has changed.
+    core::Status hide();
+
+    // The frame that is replaced, or null.
+    [[nodiscard]] void *frame() const
+    {
+        return replaced_ ? replaced_->frame : nullptr;
+    }
+
+private:
+    struct Replaced {
+        std::byte *frame;
+        std::byte *aside; // where that which was there is now
+    };
+
+    Pages &pages_;
+    std::byte *page_;
+    std::optional<Replaced> replaced_;
+};
+
+} // namespace xovl::host

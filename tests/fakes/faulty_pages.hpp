@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// FaultyPages: Linux's pages, of which chosen calls fail as Linux's fail.
+#pragma once
+
+#include <sys/mman.h>
+
+#include "abi/types.hpp"
+#include "core/result.hpp"
+#include "fakes/faults.hpp"
+#include "host/pages.hpp"
+
+namespace xovl::fakes
+{
+
+class FaultyPages final : public host::Pages
+{
+public:
+    explicit FaultyPages(Faults &faults) : faults_(faults) {}
+
+    // Linux takes away what is at the destination before it does what may
+    // fail for want of memory; most failures come earlier.
+    bool fails_late = false;
+
+    core::Result<std::byte *> move_aside(std::byte *frame) override
+    {
+        if (const auto error = faults_.next()) {
+            return core::Error(*error);
+        }
+        return linux_.move_aside(frame);
+    }
+    core::Status move(std::byte *from, std::byte *to) override
+    {
+        if (const auto error = fault(to)) {
+            return core::Error(*error);
+        }
+        return linux_.move(from, to);
+    }
+    core::Status alias(std::byte *page, std::byte *at) override
+    {
+        if (const auto error = fault(at)) {
+            return core::Error(*error);
+        }
+        return linux_.alias(page, at);
+    }
+
+private:
+    std::optional<int> fault(std::byte *destination)
+    {
+        const auto error = faults_.next();
+        if (error && fails_late) {
+            munmap(destination, abi::kPageSize);
+        }
+        return error;
+    }
+
+    Faults &faults_;
+    host::LinuxPages linux_;
+};
+
+} // namespace xovl::fakes

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// PageSwap on memory of this process, by the real system calls: what it does
+// to memory is the kernel's doing, and a model would show what we believe.
+#include "host/page_swap.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <sstream>
+#include <string>
+#include <sys/mman.h>
+#include <thread>
+
+#include "abi/types.hpp"
+#include "fakes/faults.hpp"
+#include "fakes/faulty_pages.hpp"
+
+namespace xovl::host
+{
+namespace
+{
+
+using abi::kPageSize;
+
+constexpr std::size_t kWords = kPageSize / sizeof(std::uint64_t);
+constexpr std::size_t kFrames = 8;
+
+using Words = volatile std::uint64_t *;
+
+// Guest RAM, as QEMU makes it, and the page.
+class PageSwapTest : public testing::Test
+{
+protected:
+    PageSwapTest()
+        : ram_(map(kFrames * kPageSize, MAP_PRIVATE)),
+          page_(map(kPageSize, MAP_SHARED)), swap_(pages_, page_)
+    {
+        for (std::size_t i = 0; i < kFrames; ++i) {
+            fill(frame(i), pattern(i));
+        }
+        fill(page(), kPage);
+    }
+    ~PageSwapTest() override
+    {
+        faults_.clear();
+        EXPECT_TRUE(swap_.hide());
+        munmap(ram_, kFrames * kPageSize);
+        munmap(page_, kPageSize);
+    }
+
+    static std::byte *map(std::size_t size, int flags)
+    {
+        void *const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                                  flags | MAP_ANONYMOUS, -1, 0);
+        EXPECT_NE(memory, MAP_FAILED);
+        EXPECT_EQ(madvise(memory, size, MADV_DONTFORK), 0);
+        return static_cast<std::byte *>(memory);
+    }
+    static void fill(Words words, std::uint64_t first)
+    {
+        for (std::size_t i = 0; i < kWords; ++i) {
+            words[i] = first + i;
+        }
+    }
+    static bool holds(Words words, std::uint64_t first)
+    {
+        for (std::size_t i = 0; i < kWords; ++i) {
+            if (words[i] != first + i) {
+                return false;
+            }
+        }
+        return true;
+    }
+    static std::uint64_t pattern(std::size_t frame)
+    {
+        return (frame + 1) << 32;
+    }
+
+    [[nodiscard]] Words frame(std::size_t i) const
+    {
+        return reinterpret_cast<Words>(address(i));
+    }
+    [[nodiscard]] std::byte *address(std::size_t i) const
+    {
+        return ram_ + i * kPageSize;
+    }
+    [[nodiscard]] Words page() const { return reinterpret_cast<Words>(page_); }
+    [[nodiscard]] bool ram_is_intact() const
+    {
+        for (std::size_t i = 0; i < kFrames; ++i) {
+            if (!holds(frame(i), pattern(i))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    // What the kernel has of guest RAM: one line per mapping, with its flags.
+    [[nodiscard]] std::string mappings() const
+    {
+        const auto begin = reinterpret_cast<std::uintptr_t>(ram_);
+        const auto end = begin + kFrames * kPageSize;
+        std::ifstream smaps("/proc/self/smaps");
+        std::string found;
+        bool inside = false;
+        for (std::string line; std::getline(smaps, line);) {
+            std::istringstream words(line);
+            std::uintptr_t from = 0;
+            std::uintptr_t to = 0;
+            char dash = 0;
+            if (words >> std::hex >> from >> dash >> to && dash == '-') {
+                inside = from < end && begin < to;
+                if (inside) {
+                    std::ostringstream range;
+                    range << std::hex << std::max(from, begin) << '-'
+                          << std::min(to, end);
+                    found += range.str();
+                }
+            } else if (inside && line.starts_with("VmFlags:")) {
+                found += line.substr(8) + '\n';
+            }
+        }
+        return found;
+    }
+
+    static constexpr std::uint64_t kPage = std::uint64_t{0x5a} << 56;
+
+    fakes::Faults faults_;
+    fakes::FaultyPages pages_{faults_};
+    std::byte *ram_;
+    std::byte *page_;
+    PageSwap swap_;
+};
+
+TEST_F(PageSwapTest, ShowsThePageAndBringsBackWhatWasThere)
+{
+    ASSERT_TRUE(swap_.show(address(3)));
+    EXPECT_EQ(swap_.frame(), address(3));
+    EXPECT_TRUE(holds(frame(3), kPage));
+    // It is the page, not a copy.
+    frame(3)[5] = 1;
+    EXPECT_EQ(page()[5], 1U);
+    page()[7] = 2;
+    EXPECT_EQ(frame(3)[7], 2U);
+
+    ASSERT_TRUE(swap_.hide());
+    EXPECT_EQ(swap_.frame(), nullptr);
+    EXPECT_TRUE(ram_is_intact());
+    EXPECT_EQ(page()[5], 1U);
+    EXPECT_EQ(page()[7], 2U);
+}
+
+TEST_F(PageSwapTest, OneFrameAtATime)
+{
+    ASSERT_TRUE(swap_.show(address(1)));
+    EXPECT_EQ(swap_.show(address(2)).error().value(), -EBUSY);
+    EXPECT_EQ(swap_.frame(), address(1));
+    EXPECT_TRUE(holds(frame(2), pattern(2)));
+}
+
+TEST_F(PageSwapTest, HidingWhatIsHiddenDoesNothing)
+{
+    EXPECT_TRUE(swap_.hide());
+    EXPECT_EQ(faults_.calls(), 0U);
+}
+
+TEST_F(PageSwapTest, LeavesNoTraceInTheMappings)
+{
+    const std::string before = mappings();
+    EXPECT_EQ(std::count(before.begin(), before.end(), '\n'), 1) << before;
+    for (std::size_t i = 0; i < 1000; ++i) {
+        ASSERT_TRUE(swap_.show(address(i * 5 % kFrames)));
+        ASSERT_TRUE(swap_.hide());
+    }
+    // One mapping again, with all its advice.
+    EXPECT_EQ(mappings(), before);
+    EXPECT_TRUE(ram_is_intact());
+    EXPECT_TRUE(holds(page(), kPage));
+}
+
+TEST_F(PageSwapTest, ThePageHasItsAdviceWhereItShows)
+{
+    ASSERT_TRUE(swap_.show(address(3)));
+    // "dc": not inherited by fork, for each of the three mappings.
+    const std::string now = mappings();
+    std::size_t found = 0;
+    for (std::size_t at = now.find(" dc"); at != std::string::npos;
+         at = now.find(" dc", at + 1)) {
+        ++found;
+    }
+    EXPECT_EQ(found, 3U) << now;
+}
+
+TEST_F(PageSwapTest, RamThatWasNeverTouched)
+{
+    std::byte *const fresh = map(3 * kPageSize, MAP_PRIVATE);
+    ASSERT_TRUE(swap_.show(fresh + kPageSize));
+    EXPECT_TRUE(holds(reinterpret_cast<Words>(fresh + kPageSize), kPage));
+    ASSERT_TRUE(swap_.hide());
+    EXPECT_TRUE(std::all_of(fresh, fresh + 3 * kPageSize,
+                            [](std::byte b) { return b == std::byte{0}; }));
+    munmap(fresh, 3 * kPageSize);
+}
+
+TEST_F(PageSwapTest, PartOfAHugePage)
+{
+    constexpr std::size_t kHuge = std::size_t{2} << 20;
+    std::byte *const area = map(2 * kHuge, MAP_PRIVATE);
+    auto *const huge = reinterpret_cast<std::byte *>(
+        (reinterpret_cast<std::uintptr_t>(area) + kHuge - 1) & ~(kHuge - 1));
+    madvise(huge, kHuge, MADV_HUGEPAGE); // where the kernel has any
+    const auto words = reinterpret_cast<Words>(huge);
+    for (std::size_t i = 0; i < kHuge / sizeof(std::uint64_t); ++i) {
+        words[i] = i;
+    }
+    ASSERT_TRUE(swap_.show(huge + 17 * kPageSize));
+    EXPECT_TRUE(holds(words + 17 * kWords, kPage));
+    EXPECT_TRUE(holds(words + 16 * kWords, 16 * kWords));
+    EXPECT_TRUE(holds(words + 18 * kWords, 18 * kWords));
+    ASSERT_TRUE(swap_.hide());
+    for (std::size_t i = 0; i < kHuge / sizeof(std::uint64_t); ++i) {
+        ASSERT_EQ(words[i], i);
+    }
+    munmap(area, 2 * kHuge);
+}
+
+TEST_F(PageSwapTest, AFailureChangesNothing)
+{
+    for (const bool late : {false, true}) {
+        for (unsigned n = 1; n <= 2; ++n) {
+            SCOPED_TRACE(testing::Message() << "call " << n << " fails "
+                                            << (late ? "late" : "early"));
+            pages_.fails_late = late;
+            faults_.fail_nth(n, -ENOMEM);
+            EXPECT_EQ(swap_.show(address(3)).error().value(), -ENOMEM);
+            EXPECT_EQ(faults_.strikes(), 1U);
+            EXPECT_EQ(swap_.frame(), nullptr);
+            EXPECT_TRUE(ram_is_intact());
+            EXPECT_TRUE(holds(page(), kPage));
+
+            faults_.clear();
+            ASSERT_TRUE(swap_.show(address(3)));
+            EXPECT_TRUE(holds(frame(3), kPage));
+            ASSERT_TRUE(swap_.hide());
+        }
+    }
+}
+
+TEST_F(PageSwapTest, AFailureToHideLeavesThePage)
+{
+    ASSERT_TRUE(swap_.show(address(3)));
+    faults_.fail_nth(1, -ENOMEM);
+    EXPECT_EQ(swap_.hide().error().value(), -ENOMEM);
+    EXPECT_EQ(swap_.frame(), address(3));
+    EXPECT_TRUE(holds(frame(3), kPage));
+    ASSERT_TRUE(swap_.hide());
+    EXPECT_TRUE(ram_is_intact());
+}
+
+TEST_F(PageSwapTest, RamThatCouldNotBePutBackIsKept)
+{
+    for (const bool late : {false, true}) {
+        SCOPED_TRACE(late);
+        pages_.fails_late = late;
+        faults_.fail({2, 3}, -ENOMEM);
+        EXPECT_EQ(swap_.show(address(3)).error().value(), -ENOMEM);
+        EXPECT_EQ(swap_.frame(), address(3));
+        ASSERT_TRUE(swap_.hide());
+        EXPECT_TRUE(ram_is_intact());
+    }
+}
+
+// What a vCPU sees: no access faults, no write to a neighbour is lost, and at
+// the frame nothing is read but what was there, the page, or nothing.
+TEST_F(PageSwapTest, WhileOthersUseTheMemory)
+{
+    constexpr std::size_t kFrame = 3;
+    std::atomic<bool> stop = false;
+    std::atomic<std::uint64_t> torn = 0;
+    std::atomic<std::uint64_t> rounds = 0;
+    std::array<std::uint64_t, 2> written{};
+
+    std::thread reader([&] {
+        while (!stop) {
+            for (std::size_t i = 0; i < kWords; i += 37) {
+                const std::uint64_t word = frame(kFrame)[i];
+                if (word != 0 && word != pattern(kFrame) + i &&
+                    word != kPage + i) {
+                    ++torn;
+                }
+            }
+            ++rounds;
+        }
+    });
+    const auto writer = [&](std::size_t which, std::size_t neighbour) {
+        while (!stop) {
+            const std::uint64_t next = ++written[which];
+            if (frame(neighbour)[0] != next - 1) {
+                ++torn;
+            }
+            frame(neighbour)[0] = next;
+            ++rounds;
+        }
+    };
+    frame(kFrame - 1)[0] = 0;
+    frame(kFrame + 1)[0] = 0;
+    std::thread below(writer, 0, kFrame - 1);
+    std::thread above(writer, 1, kFrame + 1);
+
+    for (int i = 0; i < 3000 || rounds < 1000; ++i) {
+        ASSERT_TRUE(swap_.show(address(kFrame)));
+        ASSERT_TRUE(swap_.hide());
+    }
+    stop = true;
+    reader.join();
+    below.join();
+    above.join();
+    EXPECT_EQ(torn, 0U);
+    EXPECT_EQ(frame(kFrame - 1)[0], written[0]);
+    EXPECT_EQ(frame(kFrame + 1)[0], written[1]);
+    EXPECT_TRUE(holds(frame(kFrame), pattern(kFrame)));
+    EXPECT_TRUE(holds(page(), kPage));
+}
+
+} // namespace
+} // namespace xovl::host
