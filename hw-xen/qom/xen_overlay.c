@@ -106,8 +106,7 @@ static void xen_overlay_realize(DeviceState *dev, Error **errp)
         return;
     }
 
-    if (!memory_region_init_ram(&s->shinfo_mem, OBJECT(dev),
-                                "xen:shared_info", TARGET_PAGE_SIZE, errp)) {
+    if (!xen_overlay_host_page_init_ram(&s->shinfo_mem, OBJECT(dev), errp)) {
         return;
     }
     s->shinfo_ptr = memory_region_get_ram_ptr(&s->shinfo_mem);
@@ -151,6 +150,7 @@ static void xen_overlay_realize(DeviceState *dev, Error **errp)
         qapi_enum_lookup(&xen_overlay_default_vcpu_info_lookup,
                          xovl_default_vcpu_info_backend(s->overlay)));
 
+    xen_overlay_host_page_init(s);
     qemu_add_vm_change_state_handler(xen_overlay_vm_state_change, s);
     xen_overlay_singleton = s;
 }
@@ -247,6 +247,16 @@ static void set_default_vcpu_info(Object *obj, int value, Error **errp)
     XEN_OVERLAY(obj)->default_vcpu_info = value;
 }
 
+static int get_remap_method(Object *obj, Error **errp)
+{
+    return XEN_OVERLAY(obj)->remap_method;
+}
+
+static void set_remap_method(Object *obj, int value, Error **errp)
+{
+    XEN_OVERLAY(obj)->remap_method = value;
+}
+
 static void xen_overlay_class_init(ObjectClass *klass, void *data)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
@@ -271,6 +281,14 @@ static void xen_overlay_class_init(ObjectClass *klass, void *data)
         klass, "default-vcpu-info",
         "How KVM is told where default vcpu_infos are "
         "(auto/kernel/hva/gpa)");
+    object_class_property_add_enum(klass, "remap-method",
+                                   "XenOverlayRemapMethod",
+                                   &xen_overlay_remap_method_lookup,
+                                   get_remap_method, set_remap_method);
+    object_class_property_set_description(
+        klass, "remap-method",
+        "How shared_info is made to show elsewhere in guest memory "
+        "(auto/memslot/host-page)");
 }
 
 static const TypeInfo xen_overlay_info = {

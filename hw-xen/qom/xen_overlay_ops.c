@@ -109,11 +109,8 @@ static int xen_overlay_vcpu_ioctl(void *opaque, uint32_t vcpu,
  */
 #define XEN_OVERLAY_PRIORITY 2
 
-static int xen_overlay_place(void *opaque, XovlPage page, uint64_t gpa)
+void xen_overlay_place_region(MemoryRegion *mr, uint64_t gpa)
 {
-    XenOverlayState *s = opaque;
-    MemoryRegion *mr = page ? page : &s->shinfo_mem;
-
     /* Not memory_region_is_mapped(): the window maps shinfo_mem as well. */
     if (!mr->container) {
         if (gpa != INVALID_GPA) {
@@ -125,6 +122,28 @@ static int xen_overlay_place(void *opaque, XovlPage page, uint64_t gpa)
     } else {
         memory_region_set_address(mr, gpa);
     }
+}
+
+static int xen_overlay_place(void *opaque, XovlPage page, uint64_t gpa)
+{
+    XenOverlayState *s = opaque;
+    int ret;
+
+    if (page) {
+        xen_overlay_place_region(page, gpa);
+        return 0;
+    }
+    ret = xen_overlay_host_page_hide(s);
+    if (ret) {
+        return ret;
+    }
+    if (gpa != INVALID_GPA && xen_overlay_host_page_show(s, gpa)) {
+        gpa = INVALID_GPA;
+    } else if (xen_overlay_host_page_gpa(s) != INVALID_GPA) {
+        /* Neither there nor back; the next move will try again. */
+        return -EIO;
+    }
+    xen_overlay_place_region(&s->shinfo_mem, gpa);
     return 0;
 }
 

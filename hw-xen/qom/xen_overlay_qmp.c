@@ -136,7 +136,8 @@ XenOverlayInfo *qmp_query_xen_overlay(bool has_verify, bool verify,
     info->shared_info_gpa = xovl_gpa(s->overlay);
     info->has_shared_info_gpa = info->shared_info_gpa != XOVL_NO_GPA;
     info->has_remap_method = true;
-    info->remap_method = XEN_REMAP_METHOD_MEMSLOT;
+    info->remap_method = xen_overlay_host_page_gpa(s) == INVALID_GPA
+        ? XEN_REMAP_METHOD_MEMSLOT : XEN_REMAP_METHOD_HOST_PAGE;
     info->stats = xen_overlay_stats(s);
 
     if (verify) {

@@ -11,6 +11,8 @@
 #include "qom/object.h"
 #include "xen-overlay/xovl.h"
 
+#include "xen_overlay_host_page.h"
+
 #define TYPE_XEN_OVERLAY "xen-overlay"
 OBJECT_DECLARE_SIMPLE_TYPE(XenOverlayState, XEN_OVERLAY)
 
@@ -22,10 +24,12 @@ struct XenOverlayState {
     MemoryRegion shinfo_window;
     void *shinfo_ptr;
     XovlOverlay *overlay;
+    XenOverlayHostPage host_page;
 
     /* Properties. */
     XovlSharedInfo shared_info;
     XovlDefaultVcpuInfo default_vcpu_info;
+    XenOverlayRemapMethod remap_method;
 
     /* What the migration stream carries; copied from and to the overlay. */
     uint64_t shinfo_gpa;
@@ -37,6 +41,9 @@ extern XenOverlayState *xen_overlay_singleton;
 
 /* What the overlay calls; `opaque` is the XenOverlayState. */
 extern const XovlOps xen_overlay_ops;
+
+/* Shows a page of Xen's at @gpa, or nowhere, by its memory region. */
+void xen_overlay_place_region(MemoryRegion *mr, uint64_t gpa);
 
 /* Names of the properties' values, for XovlSharedInfo and so on. */
 extern const QEnumLookup xen_overlay_shared_info_lookup;
