@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "host/page_swap.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace xovl::host
@@ -12,6 +13,7 @@ core::Status PageSwap::show(void *frame)
         return core::Error(-EBUSY);
     }
     auto *const place = static_cast<std::byte *>(frame);
+    part(place);
     const core::Result<std::byte *> aside = pages_.move_aside(place);
     if (!aside) {
         return aside.error();
@@ -23,6 +25,20 @@ core::Status PageSwap::show(void *frame)
         (void)hide();
     }
     return shown;
+}
+
+void PageSwap::part(std::byte *frame)
+{
+    if (std::find(parted_.begin(), parted_.end(), frame) != parted_.end()) {
+        return;
+    }
+    std::byte *&slot = parted_[oldest_];
+    oldest_ = (oldest_ + 1) % kParted;
+    if (slot) {
+        pages_.join(slot);
+    }
+    slot = frame;
+    pages_.part(frame);
 }
 
 core::Status PageSwap::hide()

@@ -48,4 +48,16 @@ core::Status LinuxPages::alias(std::byte *page, std::byte *at)
     return move_to(page, 0, at);
 }
 
+void LinuxPages::part(std::byte *frame)
+{
+    // Neighbours with different advice are not joined.  This advice is about
+    // reading ahead, which for one page of private memory means nothing.
+    (void)madvise(frame, kPageSize, MADV_RANDOM);
+}
+
+void LinuxPages::join(std::byte *frame)
+{
+    (void)madvise(frame, kPageSize, MADV_NORMAL);
+}
+
 } // namespace xovl::host

@@ -42,6 +42,8 @@ public:
         }
         return linux_.alias(page, at);
     }
+    void part(std::byte *frame) override { linux_.part(frame); }
+    void join(std::byte *frame) override { linux_.join(frame); }
 
 private:
     std::optional<int> fault(std::byte *destination)

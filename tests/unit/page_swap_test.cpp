@@ -168,18 +168,59 @@ TEST_F(PageSwapTest, HidingWhatIsHiddenDoesNothing)
     EXPECT_EQ(faults_.calls(), 0U);
 }
 
-TEST_F(PageSwapTest, LeavesNoTraceInTheMappings)
+// Flags without those of the advice to read at random, or not.
+std::string without_that(std::string mappings)
+{
+    for (const std::string what : {" rr", " sr"}) {
+        for (std::size_t at = 0;
+             (at = mappings.find(what, at)) != std::string::npos;) {
+            mappings.erase(at, what.size());
+        }
+    }
+    return mappings;
+}
+
+TEST_F(PageSwapTest, LeavesLittleTraceInTheMappings)
 {
     const std::string before = mappings();
-    EXPECT_EQ(std::count(before.begin(), before.end(), '\n'), 1) << before;
+    const auto lines = [](const std::string &text) {
+        return std::count(text.begin(), text.end(), '\n');
+    };
+    EXPECT_EQ(lines(before), 1) << before;
     for (std::size_t i = 0; i < 1000; ++i) {
         ASSERT_TRUE(swap_.show(address(i * 5 % kFrames)));
         ASSERT_TRUE(swap_.hide());
     }
-    // One mapping again, with all its advice.
-    EXPECT_EQ(mappings(), before);
+    // The last four frames are apart.
+    EXPECT_LE(lines(mappings()), 2 * 4 + 1) << mappings();
+    // All with the advice that there was.
+    const std::string flags = before.substr(before.find(' '));
+    std::istringstream now(mappings());
+    for (std::string line; std::getline(now, line);) {
+        EXPECT_EQ(without_that(line.substr(line.find(' '))) + '\n', flags);
+    }
     EXPECT_TRUE(ram_is_intact());
     EXPECT_TRUE(holds(page(), kPage));
+}
+
+TEST_F(PageSwapTest, ToAndFroSplitsNothing)
+{
+    const auto swap_all = [this] {
+        for (std::size_t i = 1; i < 8; i += 2) {
+            ASSERT_TRUE(swap_.show(address(i)));
+            ASSERT_TRUE(swap_.hide());
+        }
+    };
+    swap_all();
+    const std::string once = mappings();
+    swap_all();
+    EXPECT_EQ(mappings(), once);
+    for (const int i : {1, 3, 5, 7}) {
+        pages_.join(address(static_cast<std::size_t>(i)));
+    }
+    EXPECT_EQ(std::count(once.begin(), once.end(), '\n'), 8) << once;
+    const std::string all = mappings();
+    EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 1) << all;
 }
 
 TEST_F(PageSwapTest, ThePageHasItsAdviceWhereItShows)

@@ -13,6 +13,7 @@
 // Threads: one at a time.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <optional>
 
@@ -49,6 +50,14 @@ public:
     }
 
 private:
+    // Splitting a mapping has the kernel tell KVM that the 2 MiB around it
+    // change, all of which the guest must fault in again.  So the frames that
+    // were used last stay mappings of their own: a guest that moves the page
+    // to and fro pays once.
+    static constexpr std::size_t kParted = 4;
+
+    void part(std::byte *frame);
+
     struct Replaced {
         std::byte *frame;
         std::byte *aside; // where that which was there is now
@@ -57,6 +66,10 @@ private:
     Pages &pages_;
     std::byte *page_;
     std::optional<Replaced> replaced_;
+    // A ring; null: none yet.  What was unmapped since is of no use here, and
+    // joining what is there now does it no harm.
+    std::array<std::byte *, kParted> parted_{};
+    std::size_t oldest_ = 0;
 };
 
 } // namespace xovl::host

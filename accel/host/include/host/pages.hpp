@@ -32,6 +32,11 @@ public:
 
     // Has a shared page show at `at` too, in place of what is there.
     virtual core::Status alias(std::byte *page, std::byte *at) = 0;
+
+    // Has the kernel keep a page as a mapping of its own, or not any longer.
+    // It changes nothing but the cost of the above, so there is no error.
+    virtual void part(std::byte *frame) = 0;
+    virtual void join(std::byte *frame) = 0;
 };
 
 class LinuxPages final : public Pages
@@ -40,6 +45,8 @@ public:
     core::Result<std::byte *> move_aside(std::byte *frame) override;
     core::Status move(std::byte *from, std::byte *to) override;
     core::Status alias(std::byte *page, std::byte *at) override;
+    void part(std::byte *frame) override;
+    void join(std::byte *frame) override;
 };
 
 } // namespace xovl::host
