@@ -7,6 +7,7 @@
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
 #include "qemu/memfd.h"
+#include "qemu/range.h"
 #include "qapi/error.h"
 #include "exec/address-spaces.h"
 #include "exec/ram_addr.h"
@@ -23,6 +24,10 @@
 #include "xen_overlay_host_page.h"
 #include "xen_overlay_state.h"
 #include "trace/trace-subprojects_xen_overlay_hw_xen_qom.h"
+
+/* Video memory and the BIOS's shadow. */
+#define LEGACY_START 0xa0000
+#define LEGACY_END 0x100000
 
 const QEnumLookup xen_overlay_remap_method_lookup = {
     .array = (const char *const[]) {
@@ -108,6 +113,11 @@ static const char *refusal_of_section(const MemoryRegionSection *section)
 {
     const char *reason;
 
+    /* The chipset shows ROM, RAM or a bus there, by the guest's order. */
+    if (ranges_overlap(section->offset_within_address_space, TARGET_PAGE_SIZE,
+                       LEGACY_START, LEGACY_END - LEGACY_START)) {
+        return "below 1 MiB what is there may change";
+    }
     if (!section->mr || !memory_region_is_ram(section->mr) ||
         section->readonly ||
         int128_lt(section->size, int128_make64(TARGET_PAGE_SIZE))) {

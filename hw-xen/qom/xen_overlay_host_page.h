@@ -2,7 +2,7 @@
  * remap-method=host-page: shared_info shows at a guest frame because its host
  * page is behind it, in place of the RAM page, which is kept and comes back.
  * KVM's memslots and QEMU's memory regions know nothing of it, which is what
- * makes it cheap (docs/adr/0008-swap-the-host-page.md).
+ * makes it cheap (docs/adr/0010-swap-the-host-page.md).
  *
  * All under the BQL.
  *
