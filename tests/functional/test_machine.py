@@ -125,6 +125,7 @@ class OtherMachine(OverlayTest):
         self.assertEqual(0, said.returncode, said.stderr)
         self.assertIn('shared-info=', said.stdout)
         self.assertIn('default-vcpu-info=', said.stdout)
+        self.assertIn('remap-method=', said.stdout)
         self.assertEqual(0, self.run_emulator('-device', 'help').returncode)
 
     def test_accel_help(self) -> None:
