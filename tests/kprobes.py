@@ -58,3 +58,33 @@ class KprobeCounts:
                 os.write(file, line.encode() + b'\n')
         finally:
             os.close(file)
+
+
+class KprobeRecord(KprobeCounts):
+    """Counts those calls of a function whose arguments pass a filter.
+
+    `arguments` are fetched as "NAME=WHERE:TYPE", in tracefs' terms, and
+    `only` is a filter on these names.
+    """
+
+    def __init__(self, function: str, arguments: str, only: str) -> None:
+        super().__init__([function])
+        self._function = function
+        self._arguments = arguments
+        self._only = only
+
+    def __enter__(self) -> 'KprobeRecord':
+        self._write('kprobe_events', f'p:{GROUP}/{self._function} '
+                                     f'{self._function} {self._arguments}\n')
+        event = TRACEFS / 'events' / GROUP / self._function
+        (event / 'filter').write_text(self._only)
+        # Writing to it empties it.
+        (TRACEFS / 'trace').write_text('')
+        (TRACEFS / 'tracing_on').write_text('1')
+        (event / 'enable').write_text('1')
+        return self
+
+    def calls(self) -> list[str]:
+        """The calls that passed, as tracefs shows them."""
+        return [line for line in (TRACEFS / 'trace').read_text().splitlines()
+                if f' {self._function}: ' in line]

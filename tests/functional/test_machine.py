@@ -3,9 +3,15 @@
 """Machines with our device start, or say clearly why they do not."""
 
 from overlay_test import KprobeCounts, OverlayTest, main
+from overlay_test.generation import GFN, HVA, KERNEL, generation
 from overlay_test.testcase import ACCEL
 
-ACTIVATE_HVA = 'kvm_gpc_activate_hva'
+LEGACY_MAX_VCPUS = 32
+# What KVM goes through when it is told of a place, and how often it is for a
+# vCPU.
+ACTIVATIONS = {HVA: ('kvm_gpc_activate_hva', 1),
+               GFN: ('kvm_gpc_activate', 1),
+               KERNEL: ('kvm_gpc_activate_hva', 0)}
 
 
 class XenMachine(OverlayTest):
@@ -20,11 +26,19 @@ class XenMachine(OverlayTest):
         trace = self.overlay_trace()
         self.assertEqual([], trace.failures())
         self.assertEqual(smp, len(trace.texts('attach_vcpu')))
-        told = [text for text in trace.texts('kvm_vcpu_attr')
-                if 'VCPU_INFO_HVA' in text]
-        # At the start and at the reset that every machine begins with; those
-        # beyond the last slot have one that the guest does not see.
-        self.assertEqual(2 * smp, len(told))
+        kvm = generation()
+        self.assertEqual([f'shared_info={kvm.shared_info} '
+                          f'default_vcpu_info={kvm.default_vcpu_info}'],
+                         trace.texts('backends'))
+        told = {HVA: ('VCPU_INFO_HVA', smp),
+                # Those beyond the last slot have one that the guest does not
+                # see, where KVM takes it.
+                GFN: ('VCPU_INFO ', min(smp, LEGACY_MAX_VCPUS)),
+                KERNEL: ('VCPU_INFO', 0)}
+        kind, vcpus = told[kvm]
+        # At the start and at the reset that every machine begins with.
+        self.assertEqual(2 * vcpus, len([
+            text for text in trace.texts('kvm_vcpu_attr') if kind in text]))
 
     def test_smp_1(self) -> None:
         self.start(1)
@@ -47,18 +61,20 @@ class XenMachine(OverlayTest):
         reason = KprobeCounts.unavailable()
         if reason:
             self.skipTest(reason)
-        with KprobeCounts([ACTIVATE_HVA]) as counts:
+        activate, per_vcpu = ACTIVATIONS[generation()]
+        with KprobeCounts([activate]) as counts:
             self.launch_xen(smp='1,maxcpus=3')
-            at_start = 2 * (1 + 1)
-            self.assertEqual({ACTIVATE_HVA: at_start}, counts.read())
+            at_start = 2 * (1 + per_vcpu)
+            self.assertEqual({activate: at_start}, counts.read())
             free = [slot for slot in self.vm.cmd('query-hotpluggable-cpus')
                     if 'qom-path' not in slot]
             self.assertEqual(2, len(free))
             for number, slot in enumerate(free):
                 self.vm.cmd('device_add', driver=slot['type'],
                             id=f'cpu{number}', **slot['props'])
-                self.assertEqual({ACTIVATE_HVA: at_start + 1 + number},
-                                 counts.read())
+                self.assertEqual(
+                    {activate: at_start + per_vcpu * (1 + number)},
+                    counts.read())
         self.vm.shutdown()
         trace = self.overlay_trace()
         self.assertEqual(['0', '1', '2'],
@@ -70,11 +86,13 @@ class XenMachine(OverlayTest):
         reason = KprobeCounts.unavailable()
         if reason:
             self.skipTest(reason)
-        with KprobeCounts([ACTIVATE_HVA]) as counts:
+        activate, per_vcpu = ACTIVATIONS[generation()]
+        with KprobeCounts([activate]) as counts:
             self.launch_xen(smp='2')
             self.vm.cmd('system_reset')
             self.vm.event_wait('RESET')
-            self.assertEqual({ACTIVATE_HVA: 3 * (1 + 2)}, counts.read())
+            self.assertEqual({activate: 3 * (1 + 2 * per_vcpu)},
+                             counts.read())
 
     def refused(self, *arguments: str) -> str:
         """Start a machine that must not; returns what it said."""
@@ -84,10 +102,17 @@ class XenMachine(OverlayTest):
         return done.stderr
 
     def test_choice_that_kvm_cannot_serve(self) -> None:
-        """No released kernel finds the default slot by itself."""
-        said = self.refused('-global', 'xen-overlay.default-vcpu-info=kernel')
-        self.assertIn('default-vcpu-info=kernel needs a KVM', said)
-        self.assertIn('KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA', said)
+        """Which one it is depends on the generation; what it needs is said."""
+        for choice, capability, served in (
+                ('shared-info=hva', 'KVM_XEN_HVM_CONFIG_SHARED_INFO_HVA',
+                 (HVA, KERNEL)),
+                ('default-vcpu-info=hva',
+                 'KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA', (HVA,)),
+                ('default-vcpu-info=kernel',
+                 'a KVM that finds the default vcpu_info', (KERNEL,))):
+            if generation() not in served:
+                said = self.refused('-global', f'xen-overlay.{choice}')
+                self.assertIn(f'{choice} needs {capability}', said)
 
     def test_choice_that_does_not_exist(self) -> None:
         said = self.refused('-global', 'xen-overlay.shared-info=gpa')

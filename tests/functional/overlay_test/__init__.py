@@ -8,10 +8,10 @@ nested host.
 """
 
 from overlay_test import environment    # first: makes qemu_test importable
-from kprobes import KprobeCounts
+from kprobes import KprobeCounts, KprobeRecord
 from overlay_test.testcase import OverlayTest, main
 from overlay_test.trace import OverlayTrace
 from qemu.qmp import ExecuteError
 
-__all__ = ['ExecuteError', 'KprobeCounts', 'OverlayTest', 'OverlayTrace',
-           'environment', 'main']
+__all__ = ['ExecuteError', 'KprobeCounts', 'KprobeRecord', 'OverlayTest',
+           'OverlayTrace', 'environment', 'main']

@@ -6,6 +6,7 @@ Asked of KVM itself, so that a test does not have to believe the device.
 
 import errno
 import fcntl
+import functools
 import os
 import struct
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ OF_KERNEL = {'mainline': HVA, 'gfn': GFN, 'default-slot': KERNEL,
              'newest': HVA}
 
 
+@functools.cache
 def generation() -> Generation:
     """Of the KVM of the machine that we run on."""
     found = xen_kvm.available()
