@@ -50,7 +50,7 @@ class BareMetal(OverlayTest):
             {'enabled': True, 'broken': False,
              'shared-info-backend': backend,
              'default-vcpu-info-backend': default, 'long-mode': True,
-             'shared-info-gpa': gpa, 'remap-method': 'memslot',
+             'shared-info-gpa': gpa, 'remap-method': 'host-page',
              'kernel-agrees': True, 'differences': []},
             without_words(overlay, 'stats', 'capabilities'))
         self.assertIn('shared-info', overlay['capabilities'])
