@@ -68,7 +68,9 @@ class Conformance(OverlayTest):
                      machine='pc')
 
     def test_gsi(self) -> None:
-        self.conform(GSI, HOST | BEYOND_SLOTS | RESET, seed=4)
+        """And the page moved by memslots."""
+        self.conform(GSI, HOST | BEYOND_SLOTS | RESET,
+                     '-global', 'xen-overlay.remap-method=memslot', seed=4)
 
     def test_intx(self) -> None:
         self.conform(INTX, HOST | BEYOND_SLOTS | RESET,
@@ -82,6 +84,7 @@ class Conformance(OverlayTest):
     def test_32_bits_gfn(self) -> None:
         self.conform(GSI, HOST | WIDE | BEYOND_SLOTS | RESET,
                      '-global', 'xen-overlay.shared-info=gfn',
+                     '-global', 'xen-overlay.remap-method=memslot',
                      guest='conformance32', seed=7, machine='pc')
 
 
