@@ -28,6 +28,14 @@ std::intptr_t bind_ipi(std::uint32_t vcpu)
     return result < 0 ? result : static_cast<std::intptr_t>(argument.port);
 }
 
+std::intptr_t bind_virq(std::uint32_t virq, std::uint32_t vcpu)
+{
+    abi::evtchn_bind_virq argument{.virq = virq, .vcpu = vcpu, .port = 0};
+    const std::intptr_t result =
+        event_channel_op(abi::EVTCHNOP_bind_virq, argument);
+    return result < 0 ? result : static_cast<std::intptr_t>(argument.port);
+}
+
 std::intptr_t close_port(std::uint32_t port)
 {
     abi::evtchn_close argument{port};

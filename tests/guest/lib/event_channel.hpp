@@ -10,6 +10,9 @@ namespace xovl::guest
 // A new port that `vcpu` hears, or a negative errno.
 [[nodiscard]] std::intptr_t bind_ipi(std::uint32_t vcpu);
 
+// A new port that `vcpu` hears the abi::VIRQ_... on, or a negative errno.
+[[nodiscard]] std::intptr_t bind_virq(std::uint32_t virq, std::uint32_t vcpu);
+
 std::intptr_t close_port(std::uint32_t port);
 std::intptr_t send(std::uint32_t port);
 std::intptr_t unmask(std::uint32_t port);

@@ -14,11 +14,21 @@ namespace xovl::abi
 // NOLINTBEGIN(readability-identifier-naming): these are Xen's names.
 
 // HYPERVISOR_event_channel_op(EVTCHNOP_..., evtchn_... *)
+inline constexpr std::uint32_t EVTCHNOP_bind_virq = 1;
 inline constexpr std::uint32_t EVTCHNOP_close = 3;
 inline constexpr std::uint32_t EVTCHNOP_send = 4;
 inline constexpr std::uint32_t EVTCHNOP_status = 5;
 inline constexpr std::uint32_t EVTCHNOP_bind_ipi = 7;
 inline constexpr std::uint32_t EVTCHNOP_unmask = 9;
+
+// A port that hears of something within Xen.
+struct evtchn_bind_virq {
+    std::uint32_t virq; // VIRQ_...
+    std::uint32_t vcpu;
+    std::uint32_t port; // out
+};
+
+inline constexpr std::uint32_t VIRQ_TIMER = 0;
 
 struct evtchn_close {
     std::uint32_t port;
@@ -49,6 +59,7 @@ struct evtchn_status {
     std::uint32_t state[2]; // a union, by `status`
 };
 
+static_assert(sizeof(evtchn_bind_virq) == 12);
 static_assert(sizeof(evtchn_bind_ipi) == 8);
 static_assert(sizeof(evtchn_status) == 24);
 static_assert(offsetof(evtchn_status, status) == 8);

@@ -123,6 +123,19 @@ struct vcpu_register_memory_area {
     } addr;
 };
 
+// HYPERVISOR_vcpu_op(VCPUOP_set_singleshot_timer, vcpu,
+//                    vcpu_set_singleshot_timer *)
+inline constexpr std::uint32_t VCPUOP_set_singleshot_timer = 8;
+
+// Sends VIRQ_TIMER. Both widths: a 32-bit guest's is four bytes shorter, which
+// are padding.
+struct vcpu_set_singleshot_timer {
+    std::uint64_t timeout_abs_ns; // of the vCPU's system time
+    std::uint32_t flags;
+};
+
+static_assert(offsetof(vcpu_set_singleshot_timer, flags) == 8);
+
 // HYPERVISOR_sched_op(SCHEDOP_shutdown, sched_shutdown *)
 inline constexpr std::uint32_t SCHEDOP_shutdown = 2;
 
