@@ -90,9 +90,7 @@ void run_round(Cpu &sender, Cpu &target, const std::intptr_t *ports,
             if (result < 0) {
                 race.send_failed = result;
             }
-            for (std::uint32_t n = mine.below(20000); n != 0; --n) {
-                pause();
-            }
+            spin(mine.below(20000));
         }
         sending = false;
     };
@@ -158,9 +156,7 @@ void run_race(Item &item)
     auto be_busy = [&stop_busy] {
         while (!stop_busy) {
             (void)hypercall(abi::HYPERVISOR_xen_version, abi::XENVER_version);
-            for (unsigned n = 0; n < 1000 && !stop_busy; ++n) {
-                pause();
-            }
+            spin(1000);
         }
     };
 

@@ -363,9 +363,7 @@ void register_running(Item &item)
                 send(static_cast<std::uint32_t>(ports[i]));
             worst = result < worst ? result : worst;
             sent = i + 1;
-            for (std::uint32_t n = random.below(2000); n != 0; --n) {
-                pause();
-            }
+            spin(random.below(20000));
         }
     };
     start_on(*sender, send_all);

@@ -74,6 +74,15 @@ inline void pause()
     asm volatile("pause" : : : "memory");
 }
 
+// Lets some time go by, without PAUSE: hypervisors take that for a wish to give
+// the CPU to another.
+inline void spin(std::uint32_t iterations)
+{
+    for (; iterations != 0; --iterations) {
+        asm volatile("" : : : "memory");
+    }
+}
+
 // Interrupts are off in these guests, but in the two functions that follow.
 
 // Halts until an interrupt has been handled. One that came before is handled
