@@ -280,8 +280,12 @@ class Linux(OverlayTest):
         self.assertTrue(overlay['kernel-agrees'], overlay)
         self.assertEqual(2, overlay['stats']['registrations'])
         vcpus = self.vm.cmd('query-xen-vcpu-info')
-        registered = self.overlay_trace_so_far('register_vcpu_info', 'gpa')
-        self.assertEqual(registered, [hex(vcpu['gpa']) for vcpu in vcpus])
+        gfns = self.overlay_trace_so_far('register_vcpu_info', 'gfn')
+        offsets = self.overlay_trace_so_far('register_vcpu_info', 'offset')
+        self.assertEqual(
+            [(int(gfn, 16) << 12) + int(offset)
+             for gfn, offset in zip(gfns, offsets)],
+            [vcpu['gpa'] for vcpu in vcpus])
         for vcpu in vcpus:
             self.assertEqual('registered', vcpu['source'])
             self.assertGreater(vcpu['time']['version'], 0)
