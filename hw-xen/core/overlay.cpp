@@ -365,10 +365,16 @@ Status Overlay::try_register_vcpu_info(VcpuId caller, VcpuId target,
 
     // What Xen's map_guest_area() does, in its order.  While nothing is told,
     // an event still sets its bit in shared_info, and which word that is in
-    // does not matter: all of them are marked below.
+    // does not matter: all of them are marked below.  An old hypervisor
+    // refuses an event then, bit and all, so there the old place stays until
+    // it has the new one: what is written there meanwhile is the time and a
+    // word's mark, and neither is missed.
     Transaction transaction;
-    transaction.step([&] { return tell_nothing(target); },
-                     [&] { return tell_place(target, vcpu); });
+    const bool old = !hypervisor_.has_shared_info_hva();
+    if (!old) {
+        transaction.step([&] { return tell_nothing(target); },
+                         [&] { return tell_place(target, vcpu); });
+    }
     const VcpuArea before = read_area(next->host());
     transaction.step(
         [&] {
@@ -379,8 +385,9 @@ Status Overlay::try_register_vcpu_info(VcpuId caller, VcpuId target,
             write_area(next->host(), before);
             return Status();
         });
-    transaction.step([&] { return tell_place(target, vcpu, next); },
-                     [&] { return tell_nothing(target); });
+    transaction.step(
+        [&] { return tell_place(target, vcpu, next); },
+        [&] { return old ? tell_place(target, vcpu) : tell_nothing(target); });
     const Status done = finish(transaction);
     if (done) {
         std::swap(vcpu.registration, next);

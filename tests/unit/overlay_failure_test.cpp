@@ -290,7 +290,7 @@ INSTANTIATE_TEST_SUITE_P(All, OverlayFailure,
 // That the loops above loop: a registration has this many calls.
 TEST(OverlayFailureLoop, CountsThePortCalls)
 {
-    OverlayBed bed(kGfnGpa);
+    OverlayBed bed(kHvaHva);
     mapped(bed);
     bed.faults.clear();
     ASSERT_TRUE(bed.enroll(0, 0x6000));
