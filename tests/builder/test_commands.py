@@ -140,16 +140,17 @@ class TestTest(Bed):
         for arguments, words in {
                 ('nonsense',): 'invalid choice',
                 ('unit', 'remap'): 'names go with "functional"',
+                ('unit', '--kernel', 'gfn'): '--kernel goes with',
                 ('--jobs', '0'): '--jobs: at least 1',
                 ('--jobs', 'x'): 'invalid int value'}.items():
             with self.subTest(arguments):
                 self.assertIn(words, self.refused(test, *arguments))
 
-    def totals(self, report: str) -> test.Totals:
+    def totals(self, report: str, kernel: str | None = None) -> test.Totals:
         """The totals of a JUnit report."""
         Path('report.xml').write_text(report)
         totals = test.Totals()
-        totals.read(Path('report.xml'))
+        totals.read(Path('report.xml'), kernel)
         return totals
 
     def test_totals(self) -> None:
@@ -158,8 +159,11 @@ class TestTest(Bed):
         self.assertEqual(['types: b', 'types: c'], totals.failed)
         self.assertEqual([('kvm: d', 'no KVM'), ('kvm: e', 'why')],
                          totals.skipped)
-        totals.read(Path('report.xml'))
+        totals.read(Path('report.xml'), None)
         self.assertEqual(4, totals.passed)
+        # Which of the kernels it failed on.
+        self.assertEqual(['gfn: types: b', 'gfn: types: c'],
+                         self.totals(JUNIT, 'gfn').failed)
 
     def report(self, totals: test.Totals) -> tuple[int, list[str]]:
         """Status and lines of the report."""
@@ -195,7 +199,8 @@ class TestTest(Bed):
         log = logs / 'unit-tests.junit.xml'
         log.write_text(JUNIT)       # of an earlier run
 
-        def meson(_: list[str]) -> int:
+        def meson(_: list[str], env: object) -> int:
+            self.assertIsNone(env)
             if report is not None:
                 log.write_text(report)
             return status
@@ -204,7 +209,7 @@ class TestTest(Bed):
         with mock.patch.object(test, 'OWN_BUILD', self.place), \
                 mock.patch.object(test.child, 'run', meson), \
                 contextlib.redirect_stderr(io.StringIO()):
-            test.run_suite('unit', argparse.Namespace(
+            test.run_suite(test.Run('unit', 'unit'), argparse.Namespace(
                 jobs=1, names=list(names)), totals)
         return totals
 
@@ -217,7 +222,7 @@ class TestTest(Bed):
         # meson says that something failed, but no test did.
         for report in (good, None):
             totals = self.suite(1, report)
-            self.assertEqual(['unit: see above (status 1)'], totals.failed)
+            self.assertEqual(['unit-tests: see above (status 1)'], totals.failed)
 
 
 if __name__ == '__main__':

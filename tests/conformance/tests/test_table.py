@@ -178,12 +178,16 @@ class ToolTest(unittest.TestCase):
             lambda _guest, append, _vcpus, _limit: guest.run(append)
         return subject
 
+    def build(self) -> None:
+        """Nothing is built here."""
+
     def run_tool(self, subjects: list[mock.Mock],
                  *arguments: str) -> tuple[int, str]:
         """Status, and what it says."""
         said = io.StringIO()
         with mock.patch.object(tool, 'SUBJECTS', subjects), \
                 mock.patch.object(tool, 'GUESTS', self.top), \
+                mock.patch.object(tool, 'build', self.build), \
                 mock.patch.object(tool, 'SAID', self.top / 'said'), \
                 contextlib.redirect_stderr(said):
             status = tool.main(['--output', str(self.page), *arguments])
@@ -214,12 +218,12 @@ class ToolTest(unittest.TestCase):
         self.assertIn('| C-01 | maps in RAM | pass | FAIL |',
                       self.page.read_text())
 
-    def test_guest_is_not_built(self) -> None:
-        (self.top / 'conformance.elf').unlink()
+    def test_nothing_can_be_built(self) -> None:
+        self.build = mock.Mock(side_effect=tool.NestedError('no compiler'))
         status, said = self.run_tool(
             [self.subject('xen', True, Guest(c1='PASS'))])
         self.assertEqual(125, status)
-        self.assertIn('./test unit builds it', said)
+        self.assertIn('no compiler', said)
         self.assertFalse(self.page.exists())
 
 
