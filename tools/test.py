@@ -6,11 +6,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import xml.etree.ElementTree
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builder import child, emulator, options, own_project, packages
+from builder import child, emulator, junit, options, own_project, packages
 from builder.paths import OWN_BUILD, ROOT
 from builder.say import UserError, step
 
@@ -42,7 +41,7 @@ class Run:
 
     @property
     def log(self) -> str:
-        """For --logbase; tools/kernel_matrix.py knows it."""
+        """For --logbase; tests/kernel/matrix knows it."""
         return f'{self.suite}-tests' + (
             f'-{Path(self.kernel).name}' if self.kernel else '')
 
@@ -57,15 +56,12 @@ class Totals:
     def read(self, report: Path, kernel: str | None) -> None:
         """Add up a JUnit report."""
         where = f'{kernel}: ' if kernel else ''
-        for case in xml.etree.ElementTree.parse(report).iter('testcase'):
-            name = f'{where}{case.get("classname")}: {case.get("name")}'
-            skipped = case.find('skipped')
-            if case.find('failure') is not None or \
-                    case.find('error') is not None:
+        for case in junit.read(report):
+            name = f'{where}{case.suite}: {case.name}'
+            if case.outcome == 'failed':
                 self.failed.append(name)
-            elif skipped is not None:
-                reason = skipped.get('message') or skipped.text or ''
-                self.skipped.append((name, reason.strip()))
+            elif case.outcome == 'skipped':
+                self.skipped.append((name, case.reason))
             else:
                 self.passed += 1
 

@@ -27,6 +27,13 @@ JUNIT = '''<?xml version="1.0"?>
   <testcase name="d" classname="kvm"><skipped message=" no KVM "/></testcase>
   <testcase name="e" classname="kvm"><skipped>why</skipped></testcase>
  </testsuite>
+ <testsuite name="functional">
+  <testcase name="2 A.g" classname="tap"><skipped/></testcase>
+  <system-out>TAP version 13
+ok 1 A.f # SKIP another
+ok 2 A.g # SKIP no disk
+1..2</system-out>
+ </testsuite>
  <testsuite name="unit/x"><testcase name="f" classname="x">
   <system-out>fine</system-out></testcase></testsuite>
 </testsuites>
@@ -157,8 +164,8 @@ class TestTest(Bed):
         totals = self.totals(JUNIT)
         self.assertEqual(2, totals.passed)
         self.assertEqual(['types: b', 'types: c'], totals.failed)
-        self.assertEqual([('kvm: d', 'no KVM'), ('kvm: e', 'why')],
-                         totals.skipped)
+        self.assertEqual([('kvm: d', 'no KVM'), ('kvm: e', 'why'),
+                          ('tap: 2 A.g', 'no disk')], totals.skipped)
         totals.read(Path('report.xml'), None)
         self.assertEqual(4, totals.passed)
         # Which of the kernels it failed on.
@@ -175,7 +182,7 @@ class TestTest(Bed):
 
     def test_closing_line(self) -> None:
         status, lines = self.report(self.totals(JUNIT))
-        self.assertEqual((1, '2 passed, 2 failed, 2 skipped'),
+        self.assertEqual((1, '2 passed, 2 failed, 3 skipped'),
                          (status, lines[-1]))
         self.assertIn('skipped: kvm: d: no KVM', lines)
         self.assertIn('failed: types: b', lines)
@@ -214,7 +221,8 @@ class TestTest(Bed):
         return totals
 
     def test_suites(self) -> None:
-        good = '<testsuites><testcase name="a" classname="b"/></testsuites>'
+        good = '<testsuites><testsuite><testcase name="a" classname="b"/>' \
+            '</testsuite></testsuites>'
         self.assertEqual(test.Totals(passed=1), self.suite(0, good))
         self.assertEqual(2, len(self.suite(1, JUNIT).failed))
         # No test of that name, and an old report that is not to count.
