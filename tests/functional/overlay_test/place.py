@@ -3,15 +3,21 @@
 
 On a machine whose KVM does, a test just runs.  Elsewhere a nested host is
 booted and the test runs inside that, by the same file and name; what it
-says comes back as if it had run here.  Each test gets a nested host of its
-own: whatever one does to its kernel, the next one does not see it.
+says comes back as if it had run here.
+
+Booting takes longer than most tests, so the tests of a class share one host
+where the program knows that they come (expect()); a test that ends with its
+host takes none of the others along: they get a new one.
 """
 
-import io
 import os
+import queue
 import re
 import sys
+import threading
 import unittest
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +25,14 @@ from nested import kernel, xen_kvm
 from overlay_test.environment import (EMULATOR, GUESTS, KVM_CONTRACT_TEST,
                                       LINUX_GUEST, ROOT, XEN_INSPECT)
 
-# A guest that hangs must end before the runner loses its patience.
-TIME_LIMIT = 900
+# Seconds for a test: a guest that hangs must end before the runner loses its
+# patience.  The host's limit is for what a test cannot end by itself.
+TIME_LIMIT = 600
+BOOT_LIMIT = 300
+USUAL_TIME = 120
+
+# pycotap's line on a test: "ok 2 __main__.Remap.test_hva # SKIP why".
+OUTCOME = re.compile(r'^(not )?ok \d+ \w+\.(\S+)(?: # SKIP (.*))?\n', re.M)
 
 # Tells a test in the nested host where KVM's own tests are: KERNEL=FOLDER...
 KVM_SELFTESTS = 'XEN_OVERLAY_KVM_SELFTESTS'
@@ -39,12 +51,99 @@ def is_here() -> bool:
     return xen_kvm.choose().native
 
 
-def run_in_nested_host(test: unittest.TestCase) -> Verdict:
-    """Run one test method in a nested host."""
-    from nested.host import NestedHost      # not there inside, nor needed
+_expected: dict[type, list[str]] = defaultdict(list)
+_hosts: dict[type, '_Run'] = {}
 
-    file = Path(sys.modules[type(test).__module__].__file__ or '').resolve()
-    name = f'{type(test).__name__}.{test._testMethodName}'
+
+def expect(tests: Iterable[unittest.TestCase]) -> None:
+    """Tests that the program will run, in this order."""
+    for test in tests:
+        _expected[type(test)].append(_name(test))
+
+
+def run_in_nested_host(test: unittest.TestCase) -> Verdict:
+    """What a test comes to, in a host that is there already or a new one."""
+    name, group = _name(test), _expected[type(test)]
+    host = _hosts.get(type(test))
+    if host is None or name not in host.to_come:
+        names = group[group.index(name):] if name in group else [name]
+        host = _hosts[type(test)] = _Run(test, names)
+    return host.verdict(name)
+
+
+def _name(test: unittest.TestCase) -> str:
+    return f'{type(test).__name__}.{test._testMethodName}'
+
+
+class _Run:
+    """Tests that run one after another in one nested host, in a thread of
+    its own: the first verdict is there before the last test has begun."""
+
+    def __init__(self, test: unittest.TestCase, names: Sequence[str]) -> None:
+        from nested.host import NestedHost      # not there inside, nor needed
+
+        self.to_come = list(names)
+        self._text = ''
+        # Of each test its verdict; at last what the host came to.
+        self._verdicts: queue.Queue[tuple[str, Verdict] | str | Exception] = \
+            queue.Queue()
+        self._host = NestedHost(
+            qemu=Path(os.environ.get('QEMU_TEST_QEMU_BINARY', EMULATOR)),
+            time_limit=BOOT_LIMIT + TIME_LIMIT + USUAL_TIME * len(names))
+        threading.Thread(target=self._run, args=(test, names),
+                         daemon=True).start()
+
+    def verdict(self, name: str) -> Verdict:
+        """Of the test whose turn it is."""
+        assert name == self.to_come.pop(0)
+        match self._verdicts.get():
+            case (told, verdict):
+                assert told == name, f'{told} ran instead of {name}'
+                return verdict
+            case str() as end:
+                self.to_come.clear()
+                return Verdict(False, None, end)
+            case error:
+                self.to_come.clear()
+                raise error
+
+    def _run(self, test: unittest.TestCase, names: Sequence[str]) -> None:
+        file = Path(sys.modules[type(test).__module__].__file__ or '')
+        try:
+            files, environment = _what_it_needs(test)
+            # One stream, so that what a test says stands before its outcome.
+            status = self._host.run(
+                ['/bin/sh', '-c', 'exec "$@" 2>&1', 'sh', '/usr/bin/python3',
+                 str(file.resolve()), *names],
+                files=files, env=environment, cwd=ROOT, stdout=self,
+                stderr=self)
+            self._verdicts.put(
+                f'{self._text}\nstatus in the nested host: {status}\n'
+                f'console of its kernel: {self._host.console}')
+        except Exception as error:  # whatever the nested host could not do
+            self._verdicts.put(error)
+
+    # -- a stream for the host --------------------------------------------
+
+    def write(self, data: bytes) -> int:
+        """Of what the tests say; whole lines are looked at."""
+        self._text += data.decode(errors='replace')
+        while outcome := OUTCOME.search(self._text):
+            failed, name, skipped = outcome.groups()
+            said = self._text[:outcome.end()]
+            self._text = self._text[outcome.end():]
+            self._verdicts.put((name, Verdict(
+                not failed, skipped,
+                f'{said}console of its kernel: {self._host.console}')))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+
+def _what_it_needs(test: unittest.TestCase
+                   ) -> tuple[list[Path], dict[str, str]]:
+    """Files to take along, and the environment inside."""
     files = [path for path in (ROOT / 'tests').rglob('*')
              if path.is_file() and path.suffix != '.pyc']
     files += [*GUESTS.glob('*.elf'), KVM_CONTRACT_TEST, XEN_INSPECT,
@@ -55,28 +154,13 @@ def run_in_nested_host(test: unittest.TestCase) -> Verdict:
                  if name in kernel.NAMES}
     for folder in selftests.values():
         files += folder.iterdir()
-    environment = {
+    return [path for path in files if path.exists()], {
         **os.environ,
         xen_kvm.VARIABLE: 'native',
         KVM_SELFTESTS: ' '.join(f'{name}={folder}'
                                 for name, folder in selftests.items()),
         'PYTHONUNBUFFERED': '1',
     }
-    output = io.BytesIO()
-    errors = io.BytesIO()
-    host = NestedHost(
-        qemu=Path(os.environ.get('QEMU_TEST_QEMU_BINARY', EMULATOR)),
-        time_limit=TIME_LIMIT)
-    status = host.run(['/usr/bin/python3', str(file), name],
-                      files=[path for path in files if path.exists()],
-                      env=environment, cwd=ROOT, stdout=output, stderr=errors)
-    text = (errors.getvalue() + output.getvalue()).decode(errors='replace')
-    skipped = re.search(r'^ok .* # SKIP (.*)$', text, re.M)
-    # A status of 0 is not enough: a run without any test has it too.
-    passed = status == 0 and re.search(r'^ok 1 ', text, re.M) is not None
-    return Verdict(passed, skipped.group(1) if skipped else None,
-                   f'{text}\nstatus in the nested host: {status}\n'
-                   f'console of its kernel: {host.console}')
 
 
 def _selftests(name: str) -> Path:

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The base class of the functional tests."""
 
+import faulthandler
+import os
 import re
 import subprocess
 import sys
 import unittest
+from collections.abc import Iterator
 from pathlib import Path
 
 import pycotap
@@ -63,13 +66,16 @@ class OverlayTest(QemuSystemTest):
         self._unread = ''
         self._console_text = ''
         if self.needs_xen_kvm:
-            self._kernel_log = _kernel_log()
+            self._kernel_log = _KernelLog()
+            # Inside a nested host nobody else would end a test that hangs.
+            faulthandler.dump_traceback_later(place.TIME_LIMIT, exit=True)
+            self.addCleanup(faulthandler.cancel_dump_traceback_later)
 
     def tearDown(self) -> None:
         super().tearDown()
         if self.needs_xen_kvm:
-            fresh = _kernel_log()[len(self._kernel_log):]
-            trouble = [line for line in fresh if KERNEL_TROUBLE.search(line)]
+            trouble = [line for line in self._kernel_log.lines()
+                       if KERNEL_TROUBLE.search(line)]
             if not self.kernel_may_warn:
                 self.assertEqual([], trouble, 'the host kernel complained')
             # What a failing test's log says is lost with the nested host.
@@ -176,10 +182,26 @@ class OverlayTest(QemuSystemTest):
             capture_output=True, text=True, check=False, timeout=seconds)
 
 
-def _kernel_log() -> list[str]:
-    done = subprocess.run(['dmesg'], capture_output=True, text=True,
-                          errors='replace', check=False)
-    return done.stdout.splitlines()
+class _KernelLog:
+    """What the host's kernel says from now on."""
+
+    def __init__(self) -> None:
+        self._file = os.open('/dev/kmsg',
+                             os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        os.lseek(self._file, 0, os.SEEK_END)
+
+    def lines(self) -> list[str]:
+        """All of it, once.  Fails if the kernel has thrown some away."""
+        records = []
+        try:
+            while True:
+                records.append(os.read(self._file, 8192))
+        except BlockingIOError:
+            # "4,812,5017,-;WARNING: ..."
+            return [record.decode(errors='replace').partition(';')[2]
+                    for record in records]
+        finally:
+            os.close(self._file)
 
 
 def _show(log: Path) -> None:
@@ -189,8 +211,25 @@ def _show(log: Path) -> None:
 
 def main() -> None:
     """Run the tests of a file, or those named on the command line."""
-    unittest.main(
+    _Program(
         module='__main__', argv=sys.argv,
         testRunner=pycotap.TAPTestRunner(
             message_log=pycotap.LogMode.LogToError,
             test_output_log=pycotap.LogMode.LogToError))
+
+
+class _Program(unittest.TestProgram):
+    """unittest's, but it says which tests will come."""
+
+    def runTests(self) -> None:
+        place.expect(_tests(self.test))
+        super().runTests()
+
+
+def _tests(of: unittest.TestSuite | unittest.TestCase
+           ) -> Iterator[unittest.TestCase]:
+    if isinstance(of, unittest.TestCase):
+        yield of
+        return
+    for part in of:
+        yield from _tests(part)
