@@ -17,6 +17,7 @@ class KprobeCounts:
 
     def __init__(self, functions: list[str]) -> None:
         self._functions = functions
+        self._defined: list[str] = []
 
     @staticmethod
     def unavailable() -> str | None:
@@ -26,8 +27,12 @@ class KprobeCounts:
         return None
 
     def __enter__(self) -> 'KprobeCounts':
-        self._write('kprobe_events', ''.join(
-            f'p:{GROUP}/{name} {name}\n' for name in self._functions))
+        try:
+            for name in self._functions:
+                self._define(name)
+        except OSError:
+            self._remove()
+            raise
         # The counts are kept whether or not the events are recorded, and
         # recording them costs time.
         (TRACEFS / 'tracing_on').write_text('0')
@@ -36,8 +41,7 @@ class KprobeCounts:
 
     def __exit__(self, *_exception: object) -> None:
         self._write(f'events/{GROUP}/enable', '0')
-        self._write('kprobe_events', ''.join(
-            f'-:{GROUP}/{name}\n' for name in self._functions))
+        self._remove()
 
     def read(self) -> dict[str, int]:
         """Calls of each function so far."""
@@ -47,6 +51,15 @@ class KprobeCounts:
             if name in self._functions:
                 counts[name] = int(hits) + int(missed)
         return counts
+
+    def _define(self, function: str, arguments: str = '') -> None:
+        self._write('kprobe_events',
+                    f'p:{GROUP}/{function} {function} {arguments}\n')
+        self._defined.append(function)
+
+    def _remove(self) -> None:
+        while self._defined:
+            self._write('kprobe_events', f'-:{GROUP}/{self._defined.pop()}\n')
 
     def _write(self, name: str, text: str) -> None:
         # Appending: without, a first write removes everybody's probes.  Not
@@ -74,8 +87,7 @@ class KprobeRecord(KprobeCounts):
         self._only = only
 
     def __enter__(self) -> 'KprobeRecord':
-        self._write('kprobe_events', f'p:{GROUP}/{self._function} '
-                                     f'{self._function} {self._arguments}\n')
+        self._define(self._function, self._arguments)
         event = TRACEFS / 'events' / GROUP / self._function
         (event / 'filter').write_text(self._only)
         # Writing to it empties it.
