@@ -331,7 +331,12 @@ bool xen_overlay_memory_op(CPUState *cs, bool longmode, uint64_t cmd,
         return false;
     }
     trace_xen_overlay_memory_op(cmd, *err);
-    if (xovl_gpa(s->overlay) != before) {
+    if (xovl_gpa(s->overlay) == before) {
+        return true;
+    }
+    if (xovl_gpa(s->overlay) == INVALID_GPA) {
+        trace_xen_overlay_unmap(0);
+    } else {
         trace_xen_overlay_map(xovl_gpa(s->overlay));
     }
     return true;
