@@ -207,16 +207,16 @@ int FakeKvm::set(Cache &cache, const kvm_xen_vcpu_attr &attr)
             cache.active = false;
             return 0;
         }
-        return activate(cache, false, attr.u.gpa, abi::kVcpuInfoSize);
+        return activate_vcpu_info(cache, false, attr.u.gpa);
     case KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA:
-        if (generation_ != Generation::Hva) {
+        if (!has_vcpu_info_hva()) {
             return -ENOENT;
         }
         if (attr.u.hva == 0) {
             cache.active = false;
             return 0;
         }
-        return activate(cache, true, attr.u.hva, abi::kVcpuInfoSize);
+        return activate_vcpu_info(cache, true, attr.u.hva);
     default:
         return -ENOENT;
     }
@@ -230,7 +230,7 @@ int FakeKvm::get(const Cache &cache, kvm_xen_vcpu_attr &attr) const
                                                     : KVM_XEN_INVALID_GPA;
         return 0;
     case KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA:
-        if (generation_ != Generation::Hva) {
+        if (!has_vcpu_info_hva()) {
             return -ENOENT;
         }
         attr.u.hva = cache.active && cache.by_host ? cache.address : 0;
@@ -238,6 +238,21 @@ int FakeKvm::get(const Cache &cache, kvm_xen_vcpu_attr &attr) const
     default:
         return -ENOENT;
     }
+}
+
+bool FakeKvm::has_vcpu_info_hva() const
+{
+    return generation_ == Generation::Hva || generation_ == Generation::Newest;
+}
+
+int FakeKvm::activate_vcpu_info(Cache &cache, bool by_host,
+                                std::uint64_t address)
+{
+    if (generation_ == Generation::Newest &&
+        address % sizeof(std::uint32_t) != 0) {
+        return -ENXIO;
+    }
+    return activate(cache, by_host, address, abi::kVcpuInfoSize);
 }
 
 int FakeKvm::activate(Cache &cache, bool by_host, std::uint64_t address,

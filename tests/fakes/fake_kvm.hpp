@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// FakeKvm: KVM's Xen attributes, as three generations of KVM have them.
+// FakeKvm: KVM's Xen attributes, as the generations of KVM have them.
 //
 // Only what KvmPort uses, and what it takes to see the effects: the ioctls
 // KVM_XEN_{HVM,VCPU}_{GET,SET}_ATTR with the types LONG_MODE, SHARED_INFO,
@@ -29,6 +29,7 @@ namespace xovl::fakes
 enum class Generation : std::uint8_t {
     Gfn,    // Linux 5.12 to 6.8: no host addresses
     Hva,    // Linux 6.9 on
+    Newest, // as Hva, but a vcpu_info must be aligned to 32 bits (7.3 has it)
     Kernel, // never released: SHARED_INFO_HVA, but no VCPU_INFO_HVA
 };
 
@@ -84,6 +85,8 @@ private:
     int set(Cache &cache, const kvm_xen_vcpu_attr &attr);
     int get(const Cache &cache, kvm_xen_vcpu_attr &attr) const;
 
+    [[nodiscard]] bool has_vcpu_info_hva() const;
+    int activate_vcpu_info(Cache &cache, bool by_host, std::uint64_t address);
     int activate(Cache &cache, bool by_host, std::uint64_t address,
                  std::size_t size);
     // Where it leads to, if that can be written.

@@ -238,6 +238,7 @@ INSTANTIATE_TEST_SUITE_P(
     All, KvmContract,
     testing::Values(Subject{"FakeGfn", Generation::Gfn},
                     Subject{"FakeHva", Generation::Hva},
+                    Subject{"FakeNewest", Generation::Newest},
                     Subject{"FakeKernel", Generation::Kernel},
                     Subject{"Real", std::nullopt}),
     [](const auto &test) { return std::string(test.param.name); });
@@ -499,11 +500,22 @@ TEST_P(KvmContract, WallclockIsWrittenAtEverySet)
 
 TEST_P(KvmContract, VcpuInfoByGuestAddress)
 {
-    // Of any alignment, up to the end of a page.
+    // Up to the end of a page.
     for (const std::uint64_t gpa :
-         {kRam, kRam + 64, kRam + 3, kRam + kPageSize - 64}) {
+         {kRam, kRam + 64, kRam + 4, kRam + kPageSize - 64}) {
         EXPECT_EQ(set_gpa(gpa), 0) << std::hex << gpa;
         expect_vcpu_info(gpa, 0);
+    }
+    // Of any alignment, or of 32 bits: newer kernels want that of both types.
+    const int misaligned = set_gpa(kRam + 3);
+    if (misaligned != 0) {
+        EXPECT_EQ(misaligned, -ENXIO);
+        expect_vcpu_info(kRam + kPageSize - 64, 0);
+    } else {
+        expect_vcpu_info(kRam + 3, 0);
+    }
+    if (vcpu_info_hva()) {
+        EXPECT_EQ(set_area(other_.address(0) + 3), misaligned);
     }
     EXPECT_EQ(set_gpa(KVM_XEN_INVALID_GPA), 0);
     expect_vcpu_info(KVM_XEN_INVALID_GPA, 0);
@@ -512,9 +524,9 @@ TEST_P(KvmContract, VcpuInfoByGuestAddress)
 TEST_P(KvmContract, VcpuInfoAcrossPages)
 {
     ASSERT_EQ(set_gpa(kRam + 64), 0);
-    EXPECT_EQ(set_gpa(kRam + kPageSize - 63), -EINVAL);
-    EXPECT_EQ(set_gpa(kRam + kPageSize - 1), -EINVAL);
-    EXPECT_EQ(set_gpa(KVM_XEN_INVALID_GPA - 1), -EINVAL);
+    EXPECT_EQ(set_gpa(kRam + kPageSize - 60), -EINVAL);
+    EXPECT_EQ(set_gpa(kRam + kPageSize - 4), -EINVAL);
+    EXPECT_EQ(set_gpa(KVM_XEN_INVALID_GPA - 3), -EINVAL);
     expect_vcpu_info(kRam + 64, 0);
 }
 
@@ -535,7 +547,7 @@ TEST_P(KvmContract, VcpuInfoByHostAddress)
     if (!vcpu_info_hva()) {
         return; // TypesOfLaterKernels
     }
-    for (const std::uint64_t offset : {0U, 64U, 3U, 4096U - 64U}) {
+    for (const std::uint64_t offset : {0U, 64U, 4U, 4096U - 64U}) {
         EXPECT_EQ(set_area(other_.address(0) + offset), 0) << offset;
         expect_vcpu_info(KVM_XEN_INVALID_GPA, other_.address(0) + offset);
     }
@@ -549,8 +561,8 @@ TEST_P(KvmContract, VcpuInfoHostAddressThatCannotBe)
         return; // TypesOfLaterKernels
     }
     ASSERT_EQ(set_area(other_.address(0)), 0);
-    EXPECT_EQ(set_area(other_.address(0) + kPageSize - 63), -EINVAL);
-    EXPECT_EQ(set_area(~std::uint64_t{0}), -EINVAL);
+    EXPECT_EQ(set_area(other_.address(0) + kPageSize - 60), -EINVAL);
+    EXPECT_EQ(set_area(~std::uint64_t{3}), -EINVAL);
     for (const std::uint64_t address : kNoUserAddresses) {
         EXPECT_EQ(set_area(address), -EINVAL) << std::hex << address;
     }
