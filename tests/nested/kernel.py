@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 MAINLINE = 'mainline'
 # Those that the project makes (linux.py).
-NAMES = (MAINLINE, 'gfn', 'default-slot', 'newest')
+NAMES = (MAINLINE, 'gfn', 'default-slot', 'newest',
+         'default-slot-newest')
 # Names the kernel where none is asked for.
 VARIABLE = 'XEN_OVERLAY_KERNEL'
 WANTED = ('kvm-amd',)

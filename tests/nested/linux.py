@@ -32,6 +32,7 @@ from builder.linux import LinuxSource  # noqa: E402
 from builder.say import UserError  # noqa: E402
 
 IMAGE = 'linux-image-cloud-amd64'
+NEWEST = 'trixie-backports'
 # What a kernel's image package may be split into.
 PARTS = re.compile(r'linux-(binary|modules|base)-\d')
 # KVM's own tests of its Xen support.
@@ -66,7 +67,9 @@ RECIPES = {
     'mainline': Recipe(),
     'gfn': Recipe(suite='bookworm', options=('KVM_XEN',)),
     'default-slot': Recipe(patches=ROOT / 'tests/kernel/default-slot'),
-    'newest': Recipe(suite='trixie-backports'),
+    'newest': Recipe(suite=NEWEST),
+    'default-slot-newest': Recipe(
+        suite=NEWEST, patches=ROOT / 'tests/kernel/default-slot-newest'),
 }
 
 

@@ -38,7 +38,7 @@ HVA = Generation('hva', 'hva', 'hva')
 KERNEL = Generation('kernel', 'hva', 'kernel')
 # The kernels of the nested host (tests/nested/linux.py).
 OF_KERNEL = {'mainline': HVA, 'gfn': GFN, 'default-slot': KERNEL,
-             'newest': HVA}
+             'newest': HVA, 'default-slot-newest': KERNEL}
 
 
 @functools.cache

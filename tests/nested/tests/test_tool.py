@@ -58,7 +58,8 @@ class ToolTest(unittest.TestCase):
             self.assertEqual(given_file(f'{folder}:/b'), (folder, '/b'))
 
     def test_errors_say_what_to_do(self) -> None:
-        self.assertIn('neither one of mainline, gfn, default-slot, newest nor',
+        self.assertIn('neither one of mainline, gfn, default-slot, newest, '
+                      'default-slot-newest nor',
                       self.complaint('--kernel', '/absent'))
 
     def test_wrong_wish(self) -> None:
