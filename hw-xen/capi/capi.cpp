@@ -304,6 +304,11 @@ int xovl_restore(XovlOverlay *overlay, uint64_t gpa, bool long_mode)
     return to_errno(overlay->overlay.restore(to_gpa(gpa), long_mode));
 }
 
+int xovl_recall_events(XovlOverlay *overlay)
+{
+    return to_errno(overlay->overlay.recall_events());
+}
+
 bool xovl_is_long_mode(const XovlOverlay *overlay)
 {
     return overlay->overlay.is_long_mode();

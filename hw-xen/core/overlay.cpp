@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "abi/layout.hpp"
+#include "core/snapshot.hpp"
 #include "core/transaction.hpp"
 
 namespace xovl::core
@@ -508,6 +509,21 @@ Status Overlay::restore(std::optional<Gpa> gpa, bool long_mode)
         set_physmap(*wanted);
     }
     return done;
+}
+
+Status Overlay::recall_events()
+{
+    if (broken_) {
+        return Error(-EIO);
+    }
+    const std::uint64_t words = words_with_news(page_, long_mode_);
+    for (const auto &[id, vcpu] : vcpus_) {
+        void *area = vcpu_info(id).host;
+        if (area != nullptr && mark_pending(area, long_mode_, words)) {
+            upcalls_.inject(id);
+        }
+    }
+    return {};
 }
 
 void Overlay::step_long_mode(Transaction &transaction, bool from, bool to)

@@ -99,7 +99,26 @@ VcpuInfoSnapshot read_vcpu_info(const void *area)
     return result;
 }
 
+template <abi::GuestWord Word>
+std::uint64_t words_with_news(const void *page)
+{
+    const auto info = copy<abi::SharedInfo<Word>>(page);
+    std::uint64_t words = 0;
+    for (std::size_t n = 0; n < abi::kEvtchnWords<Word>; ++n) {
+        if ((info.evtchn_pending[n] & ~info.evtchn_mask[n]) != 0) {
+            words |= std::uint64_t{1} << n;
+        }
+    }
+    return words;
+}
+
 } // namespace
+
+std::uint64_t words_with_news(const void *page, bool long_mode)
+{
+    return long_mode ? words_with_news<std::uint64_t>(page)
+                     : words_with_news<std::uint32_t>(page);
+}
 
 SharedInfoSnapshot read_shared_info(const void *page, bool long_mode)
 {

@@ -332,6 +332,7 @@ TEST_F(Capi, Restore)
     EXPECT_EQ(xovl_gpa(overlay_), XOVL_NO_GPA);
     EXPECT_FALSE(xovl_is_long_mode(overlay_));
     EXPECT_EQ(xovl_restore(overlay_, 0x6001, false), -EINVAL);
+    EXPECT_EQ(xovl_recall_events(overlay_), 0);
 }
 
 TEST_F(Capi, MemoryOp)

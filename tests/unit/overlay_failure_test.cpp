@@ -178,6 +178,7 @@ void expect_broken(OverlayBed &bed)
         overlay.set_long_mode(true),
         overlay.sync_long_mode(),
         overlay.refresh_wallclock(),
+        overlay.recall_events(),
     };
     for (const Status &answer : answers) {
         SCOPED_TRACE("operation " + std::to_string(&answer - answers));

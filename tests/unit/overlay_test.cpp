@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <vector>
 
+#include "abi/layout.hpp"
 #include "overlay_bed.hpp"
 
 namespace xovl::core
@@ -462,6 +463,65 @@ TEST_P(EveryOverlay, RestoreOfAVcpu)
         EXPECT_EQ(errno_of(overlay().restore_vcpu(VcpuId{0}, Gpa{gpa})),
                   -EINVAL);
     }
+}
+
+// What was being delivered when the guest was saved is in shared_info, and
+// nobody has been told.
+TEST_P(EveryOverlay, RecallEvents)
+{
+    attach({0, 1, 40, 41});
+    ASSERT_TRUE(overlay().restore(Gpa{0x9000}, true));
+    ASSERT_TRUE(overlay().restore_vcpu(VcpuId{1}, Gpa{0x3040}));
+    ASSERT_TRUE(overlay().restore_vcpu(VcpuId{41}, Gpa{0x3080}));
+    auto *info = reinterpret_cast<abi::SharedInfo64 *>(bed_.page);
+    info->evtchn_pending[0] = 6;
+    info->evtchn_mask[0] = 2;
+    info->evtchn_pending[5] = 1; // masked: not news
+    info->evtchn_mask[5] = ~std::uint64_t{0};
+    info->evtchn_pending[63] = 1;
+    const std::uint64_t news = 0x8000'0000'0000'0001;
+    const auto area = [&](std::uint32_t vcpu) {
+        return static_cast<abi::VcpuInfo64 *>(
+            overlay().vcpu_info(VcpuId{vcpu}).host);
+    };
+    area(1)->evtchn_pending_sel = 0x10;
+
+    ASSERT_TRUE(overlay().recall_events());
+    EXPECT_EQ(bed_.upcalls.called(),
+              (std::vector{VcpuId{0}, VcpuId{1}, VcpuId{41}}));
+    EXPECT_EQ(area(0)->evtchn_pending_sel, news);
+    EXPECT_EQ(area(1)->evtchn_pending_sel, news | 0x10);
+    EXPECT_EQ(area(41)->evtchn_pending_sel, news);
+    for (const std::uint32_t vcpu : {0U, 1U, 41U}) {
+        EXPECT_EQ(area(vcpu)->evtchn_upcall_pending, 1);
+    }
+    EXPECT_EQ(info->evtchn_pending[0], 6U) << "the ports are as they were";
+    EXPECT_EQ(info->evtchn_mask[0], 2U);
+}
+
+TEST_P(EveryOverlay, RecallEventsIn32Bit)
+{
+    attach({0});
+    ASSERT_TRUE(overlay().restore(Gpa{0x9000}, false));
+    auto *info = reinterpret_cast<abi::SharedInfo32 *>(bed_.page);
+    info->evtchn_pending[31] = 1;
+    ASSERT_TRUE(overlay().recall_events());
+    EXPECT_EQ(bed_.upcalls.called(), std::vector{VcpuId{0}});
+    EXPECT_EQ(info->vcpu_info[0].evtchn_pending_sel, 0x8000'0000U);
+}
+
+// An upcall that was pending when the guest was saved is made again: by an
+// interrupt line it is a level, which must come back.  Nobody else is called.
+TEST_P(EveryOverlay, RecallAnUpcall)
+{
+    attach({0, 1});
+    ASSERT_TRUE(overlay().restore(Gpa{0x9000}, true));
+    auto *info = reinterpret_cast<abi::SharedInfo64 *>(bed_.page);
+    info->vcpu_info[1].evtchn_upcall_pending = 1;
+    ASSERT_TRUE(overlay().recall_events());
+    EXPECT_EQ(bed_.upcalls.called(), std::vector{VcpuId{1}});
+    EXPECT_EQ(info->vcpu_info[0].evtchn_upcall_pending, 0);
+    EXPECT_EQ(info->vcpu_info[1].evtchn_pending_sel, 0U);
 }
 
 TEST_P(EveryOverlay, RestoreWhereNothingCanShow)

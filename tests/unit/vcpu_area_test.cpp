@@ -64,6 +64,38 @@ TEST(VcpuArea, MarkAllPending)
     EXPECT_EQ(compat.arch.cr2, 0U);
 }
 
+TEST(VcpuArea, MarkPending)
+{
+    alignas(64) VcpuInfo64 info = {};
+    info.evtchn_pending_sel = 4;
+    EXPECT_FALSE(mark_pending(&info, true, 0));
+    EXPECT_EQ(info.evtchn_pending_sel, 4U);
+    EXPECT_EQ(info.evtchn_upcall_pending, 0);
+    EXPECT_TRUE(mark_pending(&info, true, 0x8000'0000'0000'0001));
+    EXPECT_EQ(info.evtchn_pending_sel, 0x8000'0000'0000'0005);
+    EXPECT_EQ(info.evtchn_upcall_pending, 1);
+    // It is pending already, and stays so.
+    EXPECT_TRUE(mark_pending(&info, true, 0));
+    EXPECT_EQ(info.arch.cr2, 0U);
+
+    alignas(64) VcpuInfo32 compat = {};
+    EXPECT_TRUE(mark_pending(&compat, false, 0x8000'0001));
+    EXPECT_EQ(compat.evtchn_pending_sel, 0x8000'0001);
+    EXPECT_EQ(compat.evtchn_upcall_pending, 1);
+    EXPECT_EQ(compat.arch.cr2, 0U);
+}
+
+// As a guest may have registered it in the 32-bit layout.
+TEST(VcpuArea, MarkPendingAlignedToFour)
+{
+    alignas(64) std::array<std::uint32_t, 32> memory = {};
+    EXPECT_TRUE(mark_pending(&memory[1], true, ~std::uint64_t{0}));
+    EXPECT_EQ(memory[1], 1U);
+    EXPECT_EQ(memory[3], ~0U);
+    EXPECT_EQ(memory[4], ~0U);
+    EXPECT_EQ(memory[2] | memory[5], 0U);
+}
+
 TEST(VcpuArea, TakeTime)
 {
     alignas(64) VcpuInfo64 from = {};

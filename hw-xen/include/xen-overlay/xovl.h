@@ -205,6 +205,9 @@ int xovl_reset(XovlOverlay *overlay);
 /* Take over a migration stream's state.  XOVL_NO_GPA: unmapped. */
 int xovl_restore(XovlOverlay *overlay, uint64_t gpa, bool long_mode);
 
+/* After a load, when every vCPU has its place and before one runs. */
+int xovl_recall_events(XovlOverlay *overlay);
+
 bool xovl_is_long_mode(const XovlOverlay *overlay);
 int xovl_set_long_mode(XovlOverlay *overlay, bool long_mode);
 /* Ask KVM, which latches the mode by itself. */

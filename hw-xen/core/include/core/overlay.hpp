@@ -139,6 +139,13 @@ public:
     // it writes the wallclock at the place that the mode says.
     Status restore(std::optional<abi::Gpa> gpa, bool long_mode);
 
+    // The last step of taking over a stream, when all vCPUs are in their
+    // places and before one runs.  An event that was being delivered when the
+    // guest was saved may have got as far as its bit in shared_info, or the
+    // selector; the hypervisor's own note of it is in no stream.  So each vCPU
+    // is to look at all that is pending, and is called anew.
+    Status recall_events();
+
     // Whether the guest's shared_info has the 64-bit layout.  The hypervisor
     // may latch it by itself when the guest writes the hypercall MSR.
     [[nodiscard]] bool is_long_mode() const { return long_mode_; }

@@ -38,6 +38,10 @@ struct VcpuInfoSnapshot {
     abi::VcpuTimeInfo<std::uint64_t> time;
 };
 
+// Which words of pending ports have one that is not masked; bit 0 is the word
+// of port 0.
+std::uint64_t words_with_news(const void *page, bool long_mode);
+
 // `page`: kPageSize bytes.
 SharedInfoSnapshot read_shared_info(const void *page, bool long_mode);
 // `area`: kVcpuInfoSize bytes, at any address.

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include "abi/types.hpp"
 
@@ -39,5 +40,9 @@ bool take_time(VcpuArea &to, const void *from);
 // the upcall (map_guest_area in xen/common/domain.c).  Whether the upcall was
 // not pending before.
 bool mark_all_pending(void *area, bool long_mode);
+
+// These words of pending ports have news, and if there are any, the upcall is
+// pending.  Whether it is, then.
+bool mark_pending(void *area, bool long_mode, std::uint64_t words);
 
 } // namespace xovl::core
