@@ -19,6 +19,7 @@
 #include "cpu.h"
 #include "hw/i386/apic.h"
 #include "hw/i386/apic_internal.h"
+#include "hw/i386/kvm/xen_evtchn.h"
 #include "hw/i386/kvm/xen_overlay.h"
 #include "hw/xen/xen.h"
 #include "migration/vmstate.h"
@@ -55,6 +56,24 @@ const QEnumLookup xen_overlay_default_vcpu_info_lookup = {
 };
 
 /*
+ * A guest that was loaded runs for the first time here.  Only now all of it
+ * is in place: each device, each vCPU's vcpu_info, and its clock.
+ */
+static void xen_overlay_start_loaded(XenOverlayState *s)
+{
+    int ret;
+
+    kvm_xen_start_loaded_timers();
+    xen_evtchn_start_loaded();
+    ret = xovl_recall_events(s->overlay);
+    trace_xen_overlay_recall_events(ret);
+    if (ret) {
+        warn_report("xen-overlay: events of the guest's may be lost: %s",
+                    strerror(-ret));
+    }
+}
+
+/*
  * The guest's clock was set: KVM's clock code does so whenever the machine
  * starts to run, and its handler was registered before this one.  The
  * wallclock in shared_info is relative to that clock.
@@ -73,6 +92,10 @@ static void xen_overlay_vm_state_change(void *opaque, bool running,
     if (ret) {
         warn_report("xen-overlay: the guest's Xen wallclock could not be "
                     "updated: %s", strerror(-ret));
+    }
+    if (s->loaded) {
+        s->loaded = false;
+        xen_overlay_start_loaded(s);
     }
 }
 
@@ -151,6 +174,7 @@ static void xen_overlay_realize(DeviceState *dev, Error **errp)
                          xovl_default_vcpu_info_backend(s->overlay)));
 
     xen_overlay_host_page_init(s);
+    xen_overlay_dirty_init(s);
     qemu_add_vm_change_state_handler(xen_overlay_vm_state_change, s);
     xen_overlay_singleton = s;
 }
@@ -183,6 +207,7 @@ static int xen_overlay_post_load(void *opaque, int version_id)
         error_report("xen-overlay: cannot restore shared_info at 0x%" PRIx64
                      ": %s", s->shinfo_gpa, strerror(-ret));
     }
+    s->loaded = true;
     return ret;
 }
 
@@ -214,6 +239,7 @@ static void xen_overlay_reset_hold(Object *obj, ResetType type)
     if (type == RESET_TYPE_WAKEUP) {
         return;
     }
+    s->loaded = false;
     ret = kvm_xen_soft_reset();
     if (ret) {
         error_report("xen-overlay: reset failed: %s", strerror(-ret));

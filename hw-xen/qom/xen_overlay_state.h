@@ -25,6 +25,7 @@ struct XenOverlayState {
     void *shinfo_ptr;
     XovlOverlay *overlay;
     XenOverlayHostPage host_page;
+    MemoryListener dirty_listener;
 
     /* Properties. */
     XovlSharedInfo shared_info;
@@ -34,6 +35,8 @@ struct XenOverlayState {
     /* What the migration stream carries; copied from and to the overlay. */
     uint64_t shinfo_gpa;
     bool long_mode;
+    /* It came from a stream, and the machine has not run since. */
+    bool loaded;
 };
 
 /* NULL until the device is realized, and without Xen emulation. */
@@ -54,5 +57,9 @@ void xen_overlay_mirror_host_address(XenOverlayState *s, CPUState *cs);
 
 /* Gives the vCPU its place in the overlay.  False, with @errp set, on error. */
 bool xen_overlay_attach(XenOverlayState *s, CPUState *cs, Error **errp);
+
+/* Tells whoever tracks changes of RAM what nobody else tells. */
+void xen_overlay_dirty_init(XenOverlayState *s);
+void xen_overlay_mark_vcpu_info_dirty(XenOverlayState *s, CPUState *cs);
 
 #endif /* XEN_OVERLAY_STATE_H */

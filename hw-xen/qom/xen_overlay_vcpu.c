@@ -137,8 +137,6 @@ void xen_overlay_get_vcpu_info(CPUState *cs)
     XenOverlayState *s = xen_overlay_singleton;
     CPUX86State *env = &X86_CPU(cs)->env;
     XovlVcpuInfoPlace place;
-    MemoryRegion *mr;
-    ram_addr_t offset;
 
     if (!s) {
         return;
@@ -149,12 +147,5 @@ void xen_overlay_get_vcpu_info(CPUState *cs)
     /* In the stream for the sake of a QEMU that goes by it. */
     env->xen_vcpu_info_default_gpa =
         place.source == XOVL_VCPU_INFO_DEFAULT_SLOT ? place.gpa : INVALID_GPA;
-
-    /* KVM writes to a vcpu_info without marking its page dirty. */
-    if (place.host) {
-        mr = memory_region_from_host(place.host, &offset);
-        if (mr) {
-            memory_region_set_dirty(mr, offset, sizeof(struct vcpu_info));
-        }
-    }
+    xen_overlay_mark_vcpu_info_dirty(s, cs);
 }
