@@ -63,7 +63,6 @@ static void xen_overlay_start_loaded(XenOverlayState *s)
 {
     int ret;
 
-    kvm_xen_start_loaded_timers();
     xen_evtchn_start_loaded();
     ret = xovl_recall_events(s->overlay);
     trace_xen_overlay_recall_events(ret);
@@ -85,6 +84,7 @@ static void xen_overlay_vm_state_change(void *opaque, bool running,
     int ret;
 
     if (!running) {
+        kvm_xen_stop_timers();
         return;
     }
     ret = xovl_refresh_wallclock(s->overlay);
@@ -93,6 +93,7 @@ static void xen_overlay_vm_state_change(void *opaque, bool running,
         warn_report("xen-overlay: the guest's Xen wallclock could not be "
                     "updated: %s", strerror(-ret));
     }
+    kvm_xen_start_timers(s->loaded);
     if (s->loaded) {
         s->loaded = false;
         xen_overlay_start_loaded(s);
