@@ -139,9 +139,15 @@ class OverlayTest(QemuSystemTest):
             if match:
                 self._unread = self._unread[match.end():]
                 return match
-            if re.search(failure, self._unread):
+            failed = re.search(failure, self._unread)
+            if failed:
                 # The rest of the line says why.
-                self._unread += self._receive()
+                said = self._unread[failed.end():]
+                while '\n' not in said:
+                    more = self._receive()
+                    if not more:
+                        break
+                    said += more
                 self.fail(f'the guest says:\n{self.console_text()}')
             text = self._receive()
             if not text:
