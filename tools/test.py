@@ -38,12 +38,15 @@ class Run:
     # meson's name of the suite, and the nested host's kernel.
     tests: str
     kernel: str | None = None
+    # Some of it only.
+    names: tuple[str, ...] = ()
 
     @property
     def log(self) -> str:
         """For --logbase; tests/kernel/matrix knows it."""
-        return f'{self.suite}-tests' + (
-            f'-{Path(self.kernel).name}' if self.kernel else '')
+        return '-'.join([f'{self.suite}-tests', *(
+            [Path(self.kernel).name] if self.kernel else [])]) + ''.join(
+                f'+{name}' for name in self.names)
 
 
 @dataclass
@@ -121,13 +124,14 @@ def functional_runs(arguments: argparse.Namespace,
     wanted = arguments.kernel
     if not wanted and os.environ.get(kernel.VARIABLE):
         wanted = [os.environ[kernel.VARIABLE]]
-    runs = [Run('functional', 'functional', name) for name in
+    names = tuple(arguments.names)
+    runs = [Run('functional', 'functional', name, names) for name in
             (kernel.NAMES if 'all' in wanted else wanted)]
     if not wanted:
         # The machine's own KVM, where there is one.
         own = None if xen_kvm.choose().native else MAINLINE
-        runs = [Run('functional', 'functional', own)]
-        if not arguments.names:
+        runs = [Run('functional', 'functional', own, names)]
+        if not names:
             runs.append(Run('functional', 'every-kernel', 'default-slot'))
     ready = []
     for run in runs:
@@ -154,14 +158,14 @@ def run_suite(run: Run, arguments: argparse.Namespace,
                '--suite', run.tests, '--logbase', run.log,
                '--num-processes', str(arguments.jobs), '--print-errorlogs']
     command += [f'*{name.removesuffix(".py").removeprefix("test_")}*'
-                for name in arguments.names]
+                for name in run.names]
     log = OWN_BUILD / 'meson-logs' / f'{run.log}.junit.xml'
     log.unlink(missing_ok=True)
     environment = {**os.environ, 'XEN_OVERLAY_KERNEL': run.kernel,
                    'XEN_OVERLAY_HOST': 'nested'} if run.kernel else None
     status = child.run(command, env=environment)
     if not status and not log.exists():
-        missed = ', '.join(arguments.names) or 'anything'
+        missed = ', '.join(run.names) or 'anything'
         print(f'no {run.suite} test is called {missed}', file=sys.stderr)
         return
     failed = len(totals.failed)

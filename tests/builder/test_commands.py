@@ -203,7 +203,8 @@ class TestTest(Bed):
         """Totals after a suite for which meson does this."""
         logs = self.place / 'meson-logs'
         logs.mkdir(exist_ok=True)
-        log = logs / 'unit-tests.junit.xml'
+        log = logs / ('unit-tests' + ''.join(f'+{name}' for name in names) +
+                      '.junit.xml')
         log.write_text(JUNIT)       # of an earlier run
 
         def meson(_: list[str], env: object) -> int:
@@ -216,8 +217,8 @@ class TestTest(Bed):
         with mock.patch.object(test, 'OWN_BUILD', self.place), \
                 mock.patch.object(test.child, 'run', meson), \
                 contextlib.redirect_stderr(io.StringIO()):
-            test.run_suite(test.Run('unit', 'unit'), argparse.Namespace(
-                jobs=1, names=list(names)), totals)
+            test.run_suite(test.Run('unit', 'unit', names=names),
+                           argparse.Namespace(jobs=1), totals)
         return totals
 
     def test_suites(self) -> None:
