@@ -125,7 +125,9 @@ def functional_runs(arguments: argparse.Namespace,
     if not wanted and os.environ.get(kernel.VARIABLE):
         wanted = [os.environ[kernel.VARIABLE]]
     names = tuple(arguments.names)
-    runs = [Run('functional', 'functional', name, names) for name in
+    # What no kernel makes a difference to is run with one of them.
+    runs = [Run('functional', 'functional' if name == MAINLINE else 'kvm',
+                name, names) for name in
             (kernel.NAMES if 'all' in wanted else wanted)]
     if not wanted:
         # The machine's own KVM, where there is one.
