@@ -36,6 +36,15 @@ std::intptr_t bind_virq(std::uint32_t virq, std::uint32_t vcpu)
     return result < 0 ? result : static_cast<std::intptr_t>(argument.port);
 }
 
+std::intptr_t alloc_unbound(std::uint16_t remote)
+{
+    abi::evtchn_alloc_unbound argument{
+        .dom = abi::DOMID_SELF, .remote_dom = remote, .port = 0};
+    const std::intptr_t result =
+        event_channel_op(abi::EVTCHNOP_alloc_unbound, argument);
+    return result < 0 ? result : static_cast<std::intptr_t>(argument.port);
+}
+
 std::intptr_t close_port(std::uint32_t port)
 {
     abi::evtchn_close argument{port};

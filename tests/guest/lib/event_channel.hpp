@@ -13,6 +13,9 @@ namespace xovl::guest
 // A new port that `vcpu` hears the abi::VIRQ_... on, or a negative errno.
 [[nodiscard]] std::intptr_t bind_virq(std::uint32_t virq, std::uint32_t vcpu);
 
+// A new port that the domain `remote` may bind to, or a negative errno.
+[[nodiscard]] std::intptr_t alloc_unbound(std::uint16_t remote);
+
 std::intptr_t close_port(std::uint32_t port);
 std::intptr_t send(std::uint32_t port);
 std::intptr_t unmask(std::uint32_t port);

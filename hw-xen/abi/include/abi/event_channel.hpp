@@ -18,6 +18,7 @@ inline constexpr std::uint32_t EVTCHNOP_bind_virq = 1;
 inline constexpr std::uint32_t EVTCHNOP_close = 3;
 inline constexpr std::uint32_t EVTCHNOP_send = 4;
 inline constexpr std::uint32_t EVTCHNOP_status = 5;
+inline constexpr std::uint32_t EVTCHNOP_alloc_unbound = 6;
 inline constexpr std::uint32_t EVTCHNOP_bind_ipi = 7;
 inline constexpr std::uint32_t EVTCHNOP_unmask = 9;
 
@@ -43,6 +44,12 @@ struct evtchn_unmask {
 };
 
 // A port that whoever has it sends to, and `vcpu` hears.
+struct evtchn_alloc_unbound {
+    std::uint16_t dom;
+    std::uint16_t remote_dom;
+    std::uint32_t port; // out
+};
+
 struct evtchn_bind_ipi {
     std::uint32_t vcpu;
     std::uint32_t port; // out
@@ -60,6 +67,7 @@ struct evtchn_status {
 };
 
 static_assert(sizeof(evtchn_bind_virq) == 12);
+static_assert(sizeof(evtchn_alloc_unbound) == 8);
 static_assert(sizeof(evtchn_bind_ipi) == 8);
 static_assert(sizeof(evtchn_status) == 24);
 static_assert(offsetof(evtchn_status, status) == 8);

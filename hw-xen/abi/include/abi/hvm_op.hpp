@@ -14,8 +14,12 @@ namespace xovl::abi
 
 // HYPERVISOR_hvm_op(HVMOP_set_param, xen_hvm_param *)
 inline constexpr std::uint32_t HVMOP_set_param = 0;
+// HYPERVISOR_hvm_op(HVMOP_get_param, xen_hvm_param *)
+inline constexpr std::uint32_t HVMOP_get_param = 1;
 
 inline constexpr std::uint32_t HVM_PARAM_CALLBACK_IRQ = 0;
+inline constexpr std::uint32_t HVM_PARAM_STORE_PFN = 1;
+inline constexpr std::uint32_t HVM_PARAM_STORE_EVTCHN = 2;
 
 // The top byte of HVM_PARAM_CALLBACK_IRQ's value.
 inline constexpr unsigned HVM_PARAM_CALLBACK_TYPE_SHIFT = 56;
