@@ -9,14 +9,19 @@ import os
 import tempfile
 from pathlib import Path
 
-from nested.kernel import find_kernel
+from nested.kernel import find_kernel, kernel_in
 from nested.layer import pack
+from nested.module import module_bytes, module_name
 from nested.paths import BUILD
 from nested.tree import Tree
 
 FOLDER = BUILD / 'linux-guest'
 INIT = Path(__file__).with_name('init')
+LOAD = Path(__file__).with_name('load')
 BUSYBOX = Path('/bin/busybox')
+
+# Not built into Debian's cloud kernel; for the disk of `load`.
+MODULES = ('virtio_blk',)
 
 # no_timer_check: Linux asks within milliseconds whether its timer ticks, and
 # panics if not.  On KVM it spares itself the question, on Xen it does not;
@@ -27,10 +32,17 @@ APPEND = 'console=ttyS0 quiet no_timer_check panic=-1'
 def prepare() -> Path:
     """Make the guest's files, or find them made; returns their folder."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    _link('vmlinuz', find_kernel().vmlinuz)
+    vmlinuz = find_kernel().vmlinuz
+    _link('vmlinuz', vmlinuz)
     tree = Tree()
     tree.add_as(BUSYBOX, '/bin/busybox')
     tree.add_data('/init', INIT.read_bytes(), 0o755)
+    tree.add_data('/load', LOAD.read_bytes(), 0o755)
+    # The folder that Debian's package was unpacked to.
+    kernel = kernel_in(vmlinuz.parents[1], MODULES)
+    for number, module in enumerate(kernel.modules):
+        tree.add_data(f'/modules/{number:02}-{module_name(module)}.ko',
+                      module_bytes(module))
     for name in ('/proc', '/sys', '/dev', '/tmp'):
         tree.add_folder(name)
     archive = FOLDER / f'initrd-{tree.key("linux guest")}.cpio'
