@@ -4,7 +4,6 @@
 #include "abi/hypercall.hpp"
 #include "cpu.hpp"
 #include "report.hpp"
-#include "shared_info.hpp"
 #include "state.hpp"
 #include "xen.hpp"
 
@@ -16,13 +15,12 @@ namespace
 
 // Behind what loaders and firmware write, in the smallest machine there is.
 constexpr Word kNote = 0x3000000;
-constexpr Word kGrantFrame = (kNote >> abi::kPageShift) + 1;
 constexpr std::uint64_t kMagic = 0x746f6f6265722d43; // "C-reboot"
-constexpr Word kTrace = 0x7ace7ace;
 
 struct Note {
     std::uint64_t magic;
     Totals totals;
+    Traces traces;
 };
 
 Note first_boot;
@@ -39,6 +37,8 @@ void look_for_first_boot()
     first_boot.totals.failed = note.totals.failed;
     first_boot.totals.skipped = note.totals.skipped;
     first_boot.totals.known = note.totals.known;
+    first_boot.traces.port = note.traces.port;
+    first_boot.traces.pirq = note.traces.pirq;
     note.magic = 0;
 }
 
@@ -52,21 +52,16 @@ void take_totals(Totals &totals)
     totals = first_boot.totals;
 }
 
-bool grant_frame_shows()
+const Traces &traces_of_first_boot()
 {
-    return page_at(kGrantFrame).words[kPageWords - 1] == kTrace;
+    return first_boot.traces;
 }
 
 void reboot(const Totals &totals)
 {
-    for (volatile Word &word : info_page().words) {
-        word = kTrace;
-    }
-    // A grant frame, too, with its last entry marked: that grant is invalid,
-    // so nobody but us reads it.
-    if (add_to_physmap(abi::XENMAPSPACE_grant_table, 0, kGrantFrame) == 0) {
-        page_at(kGrantFrame).words[kPageWords - 1] = kTrace;
-    }
+    const Traces traces = leave_traces();
+    note.traces.port = traces.port;
+    note.traces.pirq = traces.pirq;
     note.totals.passed = totals.passed;
     note.totals.failed = totals.failed;
     note.totals.skipped = totals.skipped;

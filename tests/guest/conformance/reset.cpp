@@ -206,8 +206,8 @@ void soft_reset_is_synchronous(Item &item)
 }
 
 // C-44. A machine that was reset is a new one: the page is zero but for the
-// wallclock and the times of vCPUs, and no grant frame is where it was. The
-// first boot leaves something to be found (reboot.cpp), this one looks.
+// wallclock and the times of vCPUs, and nothing else is as it was. The first
+// boot leaves something to be found (traces.cpp), this one looks.
 void full_reset(Item &item)
 {
     if (!options.reset) {
@@ -239,7 +239,9 @@ void full_reset(Item &item)
             return;
         }
     }
-    item.that("no grant frame is where one was", !grant_frame_shows());
+    if (set_up(item)) {
+        look_for_traces(item, traces_of_first_boot());
+    }
 }
 
 } // namespace xovl::guest

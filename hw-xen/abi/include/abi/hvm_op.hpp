@@ -12,14 +12,15 @@ namespace xovl::abi
 
 // NOLINTBEGIN(readability-identifier-naming): these are Xen's names.
 
-// HYPERVISOR_hvm_op(HVMOP_set_param, xen_hvm_param *)
+// HYPERVISOR_hvm_op(HVMOP_{set,get}_param, xen_hvm_param *)
 inline constexpr std::uint32_t HVMOP_set_param = 0;
-// HYPERVISOR_hvm_op(HVMOP_get_param, xen_hvm_param *)
 inline constexpr std::uint32_t HVMOP_get_param = 1;
 
 inline constexpr std::uint32_t HVM_PARAM_CALLBACK_IRQ = 0;
+// Frames of the rings of XenStore and of the console, and XenStore's event.
 inline constexpr std::uint32_t HVM_PARAM_STORE_PFN = 1;
 inline constexpr std::uint32_t HVM_PARAM_STORE_EVTCHN = 2;
+inline constexpr std::uint32_t HVM_PARAM_CONSOLE_PFN = 17;
 
 // The top byte of HVM_PARAM_CALLBACK_IRQ's value.
 inline constexpr unsigned HVM_PARAM_CALLBACK_TYPE_SHIFT = 56;

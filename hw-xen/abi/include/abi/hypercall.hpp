@@ -23,6 +23,7 @@ inline constexpr std::uint32_t HYPERVISOR_xen_version = 17;
 inline constexpr std::uint32_t HYPERVISOR_vcpu_op = 24;
 inline constexpr std::uint32_t HYPERVISOR_sched_op = 29;
 inline constexpr std::uint32_t HYPERVISOR_event_channel_op = 32;
+inline constexpr std::uint32_t HYPERVISOR_physdev_op = 33;
 inline constexpr std::uint32_t HYPERVISOR_hvm_op = 34;
 
 // The caller's own domain, wherever a domain id is asked for.
@@ -123,6 +124,15 @@ struct vcpu_register_memory_area {
     } addr;
 };
 
+// HYPERVISOR_vcpu_op(VCPUOP_set_periodic_timer, vcpu,
+//                    vcpu_set_periodic_timer *)
+inline constexpr std::uint32_t VCPUOP_set_periodic_timer = 6;
+
+// Sends VIRQ_TIMER, again and again.
+struct vcpu_set_periodic_timer {
+    std::uint64_t period_ns;
+};
+
 // HYPERVISOR_vcpu_op(VCPUOP_set_singleshot_timer, vcpu,
 //                    vcpu_set_singleshot_timer *)
 inline constexpr std::uint32_t VCPUOP_set_singleshot_timer = 8;
@@ -151,6 +161,22 @@ struct sched_shutdown {
 };
 
 static_assert(sizeof(sched_shutdown) == 4);
+
+// HYPERVISOR_physdev_op(PHYSDEVOP_map_pirq, physdev_map_pirq *)
+inline constexpr std::uint32_t PHYSDEVOP_map_pirq = 13;
+
+inline constexpr std::int32_t MAP_PIRQ_TYPE_GSI = 1;
+
+// Both widths: 32-bit guests have no padding before table_base, which is for
+// other types.
+struct physdev_map_pirq {
+    std::uint16_t domid;
+    std::int32_t type;
+    std::int32_t index; // the GSI
+    std::int32_t pirq;  // -1: any, and here it is
+    std::int32_t bus, devfn, entry_nr;
+    std::uint64_t table_base;
+};
 
 // NOLINTEND(readability-identifier-naming)
 
