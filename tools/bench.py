@@ -9,11 +9,11 @@ import sys
 import time
 from pathlib import Path
 
-from benchmark import bed, table
-from benchmark.part import Part
+from benchmark import bed, page, table
+from benchmark.part import Configuration, Part
 from benchmark.parts import PARTS
-from benchmark.results import Results
-from benchmark.variant import Variant, variants
+from benchmark.results import Results, read, write
+from benchmark.variant import XEN, Variant, variants
 from builder import emulator, options, own_project, packages
 from builder.paths import BUILD, EMULATOR, ROOT, STOCK_EMULATOR
 from builder.say import note, step
@@ -47,6 +47,11 @@ def parse() -> argparse.Namespace:
                         help='fewer machines, each once')
     parser.add_argument('--repeats', type=int, metavar='N',
                         help='how often each is measured (default: 3)')
+    parser.add_argument('--missing', action='store_true',
+                        help='only machines of which there are no results')
+    parser.add_argument('--tables', action='store_true',
+                        help='measure nothing: tables and plots anew from '
+                        'the results')
     parser.add_argument('--output', type=Path, metavar='DIR',
                         help='where results go')
     options.add_build_options(parser)
@@ -75,48 +80,68 @@ def main() -> int:
     sys.path.insert(0, str(ROOT / 'tests'))
     compared = variants(EMULATOR, STOCK_EMULATOR)
     arguments.output.mkdir(parents=True, exist_ok=True)
+    everything = read(arguments.output / 'results.json')
     for name in arguments.parts or PARTS:
-        measure(PARTS[name], compared, arguments)
+        part = PARTS[name]
+        if not arguments.tables:
+            measure(part, everything, [variant for variant in compared
+                                       if variant.name in part.variants],
+                    arguments)
+        if name in everything:
+            publish(part, everything, arguments.output)
     return 0
 
 
-def measure(part: Part, compared: list[Variant],
-            arguments: argparse.Namespace) -> None:
-    """Measure a part, and write what came out."""
+def measure(part: Part, everything: dict[str, Results],
+            compared: list[Variant], arguments: argparse.Namespace) -> None:
+    """Measure a part, and write what came out after each machine."""
     results = Results(part.name, about())
+    if arguments.missing and part.name in everything:
+        results = everything[part.name]
+    everything[part.name] = results
     configurations = part.configurations(arguments.quick)
     for number, configuration in enumerate(configurations, start=1):
+        repeats = part.repeats(configuration, arguments.repeats)
+        if all(results.count(configuration, variant.name) >= repeats
+               for variant in compared):
+            continue
         step(f'{part.name}: {table.machine(configuration)} '
              f'({number} of {len(configurations)})')
-        started = time.monotonic()
-
-        def take(result: bed.Result) -> None:
-            run = results.add(configuration, result['variant'],
-                              result['repeat'], result['samples'])
-            first = part.measures[0]
-            note(f'{run.variant}, {run.repeat + 1} of {arguments.repeats}: '
-                 f'{first.title}: {table.number(run.values[first.key])} '
-                 f'{first.unit} ({time.monotonic() - started:.0f} s)')
-
-        bed.run(part, configuration, compared, arguments.repeats, take)
-        # After each machine: what is measured is not lost.
-        results.write(arguments.output / f'{part.name}.json')
-    text = table.tables(part, results)
-    print(f'\n## {part.title}\n\n{text}', flush=True)
-    publish(part, results, text, arguments.output)
+        results.drop(configuration)
+        measure_machine(part, configuration, results, compared, repeats)
+        write(arguments.output / 'results.json', everything)
 
 
-def publish(part: Part, results: Results, text: str, folder: Path) -> None:
+def measure_machine(part: Part, configuration: Configuration,
+                    results: Results, compared: list[Variant],
+                    repeats: int) -> None:
+    """Measure all variants in one machine."""
+    started = time.monotonic()
+
+    def take(result: bed.Result) -> None:
+        run = results.add(configuration, result['variant'], result['repeat'],
+                          result['samples'])
+        first = part.measures[0]
+        note(f'{run.variant}, {run.repeat + 1} of {repeats}: {first.title}: '
+             f'{table.number(run.values[first.key])} {first.unit} '
+             f'({time.monotonic() - started:.0f} s)')
+
+    bed.run(part, configuration, compared, repeats, take)
+    samples = part.on_xen(configuration)
+    if samples is not None:
+        take({'variant': XEN, 'repeat': 0, 'samples': samples})
+
+
+def publish(part: Part, everything: dict[str, Results],
+            folder: Path) -> None:
     """Write tables and plots beside the results."""
     from benchmark import plot      # needs matplotlib, installed by now
 
-    made_with = '\n'.join(f'- {key}: {value}'
-                          for key, value in results.about.items())
-    lines = [f'# {part.title}\n\n{made_with}\n']
+    results = everything[part.name]
+    print(f'\n## {part.title}\n\n{table.tables(part, results)}', flush=True)
     if part.plots:
         plot.draw(part, results, folder)
-        lines.append(f'![{part.title}]({part.name}.svg)\n')
-    (folder / f'{part.name}.md').write_text('\n'.join([*lines, text]))
+    page.update(folder / 'README.md', page.page(PARTS, everything))
     step(f'{part.name}: results are in {folder}')
 
 

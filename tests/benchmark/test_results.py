@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmark.part import Configuration, Plot
 from benchmark.plot import points
-from benchmark.results import Results, read
+from benchmark.results import Results, read, write
 
 SMALL: Configuration = {'vcpus': 1, 'memory': 128}
 LARGE: Configuration = {'vcpus': 4, 'memory': 128}
@@ -48,9 +48,18 @@ class ResultsTest(unittest.TestCase):
 
     def test_written_and_read(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / 'remap.json'
-            self.results.write(file)
-            self.assertEqual(self.results, read(file))
+            file = Path(folder) / 'results.json'
+            self.assertEqual({}, read(file))
+            both = {'remap': self.results, 'events': Results('events', {})}
+            write(file, both)
+            self.assertEqual(both, read(file))
+
+    def test_a_machine_anew(self) -> None:
+        self.assertEqual(2, self.results.count(SMALL, 'ours'))
+        self.assertEqual(1, self.results.count(SMALL, 'stock'))
+        self.results.drop(SMALL)
+        self.assertEqual(0, self.results.count(SMALL, 'ours'))
+        self.assertEqual(2, self.results.count(LARGE, 'ours'))
 
     def test_points_of_a_plot(self) -> None:
         plot = Plot('remap', 'vcpus', 'vCPUs', {'memory': 128})

@@ -34,7 +34,7 @@ class WordsTest(unittest.TestCase):
         self.assertEqual('1.00 M', cell(Figure(1e6, 1e6, 1e6 + 100)))
 
     def test_ratios(self) -> None:
-        for ours, stock, text in ((100, 1500, '1/15.0'), (98, 100, '0.980'),
+        for ours, stock, text in ((100, 1500, '1/15.0'), (1, 250, '1/250'), (98, 100, '0.980'),
                                   (100, 98, '1.020'), (0, 6, '0'),
                                   (6, 0, '-'), (0, 0, '1'), (7, 7, '1')):
             self.assertEqual(text, ratio(exact(ours), exact(stock)))
@@ -58,12 +58,13 @@ class TableTest(unittest.TestCase):
                 self.results.add({'vcpus': vcpus}, variant, 0,
                                  {'remap': [value]})
         self.results.add({'vcpus': 4}, 'ours', 1, {'new': [3]})
+        self.results.add({'vcpus': 4}, 'real Xen', 0, {'remap': [2]})
 
     def test_a_measure(self) -> None:
         self.assertEqual(
-            [['machine', 'stock', 'ours', 'ours : stock'],
-             ['1 vCPU', '150', '10', '1/15.0'],
-             ['4 vCPUs', '600', '10', '1/60.0']],
+            [['machine', 'stock', 'ours', 'real Xen', 'ours : stock'],
+             ['1 vCPU', '150', '10', '-', '1/15.0'],
+             ['4 vCPUs', '600', '10', '2', '1/60.0']],
             measure_rows(Measure('remap', '', ''), self.results))
 
     def test_what_stock_does_not_have(self) -> None:

@@ -1,45 +1,40 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is compared depends on what the emulator can do."""
+"""What is compared, and that each part knows which of it."""
 
-import tempfile
 import unittest
 from pathlib import Path
 
+from benchmark.parts import PARTS
 from benchmark.variant import variants
-
-HELP = '''xen-overlay options:
-  default-vcpu-info=<str> -  (default: "auto")
-  shared-info=<str>      -  (default: "auto")
-'''
 
 
 class VariantTest(unittest.TestCase):
-    """With emulators that say what they have."""
+    """Names and arguments."""
 
     def setUp(self) -> None:
-        scratch = tempfile.TemporaryDirectory(prefix='benchmark test.')
-        self.addCleanup(scratch.cleanup)
-        self.emulator = Path(scratch.name) / 'qemu'
+        self.found = {variant.name: variant for variant
+                      in variants(Path('/ours'), Path('/stock'))}
 
-    def found(self, properties: str) -> list[tuple[str, list[str]]]:
-        """Names and arguments of the variants."""
-        self.emulator.write_text(f'#!/bin/sh\ncat <<end\n{properties}end\n')
-        self.emulator.chmod(0o755)
-        return [(variant.name, variant.arguments())
-                for variant in variants(self.emulator, Path('/stock'))]
-
-    def test_without_the_property(self) -> None:
-        self.assertEqual([('stock', []), ('ours', [])], self.found(HELP))
-
-    def test_with_it(self) -> None:
-        text = f'{HELP}  remap-method=<str> - how (default: "auto")\n'
+    def test_emulators(self) -> None:
         self.assertEqual(
-            [('stock', []),
-             ('ours (memslot)',
-              ['-global', 'xen-overlay.remap-method=memslot']),
-             ('ours (host-page)',
-              ['-global', 'xen-overlay.remap-method=host-page'])],
-            self.found(text))
+            {'stock': '/stock', 'ours': '/ours', 'ours (memslot)': '/ours'},
+            {name: variant.emulator for name, variant in self.found.items()})
+
+    def test_arguments(self) -> None:
+        self.assertEqual([], self.found['ours'].arguments())
+        self.assertEqual(['-global', 'xen-overlay.remap-method=memslot'],
+                         self.found['ours (memslot)'].arguments())
+
+    def test_parts(self) -> None:
+        for name, part in PARTS.items():
+            self.assertEqual(name, part.name)
+            self.assertLessEqual(set(part.variants), set(self.found))
+            keys = [measure.key for measure in part.measures]
+            self.assertEqual(len(keys), len(set(keys)))
+            self.assertLessEqual({plot.measure for plot in part.plots},
+                                 set(keys))
+            for quick in False, True:
+                self.assertTrue(part.configurations(quick))
 
 
 if __name__ == '__main__':

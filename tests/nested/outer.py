@@ -15,6 +15,11 @@ APPEND = ('console=ttyS0 loglevel=5 panic=-1 oops=panic nokaslr '
           'no_timer_check mitigations=off tsc=reliable random.trust_cpu=on '
           'cryptomgr.notests')
 
+CPU = 'max'
+
+# Time is a nanosecond per instruction, and stands still for nobody.
+ICOUNT = ('-icount', 'shift=0,sleep=off')
+
 # Debian's places of the firmware for x86.
 FIRMWARE = ('/usr/share/seabios', '/usr/share/qemu', '/usr/lib/ipxe/qemu')
 
@@ -42,7 +47,7 @@ class Outer:
             '-serial', 'chardev:console',
             '-device', 'virtio-serial-pci']
         if self.icount:
-            command += ['-icount', 'shift=0,sleep=off']
+            command += ICOUNT
         for name, descriptor in ports.items():
             command += [
                 '-chardev', f'socket,id={name},fd={descriptor}',
@@ -51,11 +56,11 @@ class Outer:
         return command
 
 
-def machine(emulator: Path, memory_mib: int) -> list[str]:
+def machine(emulator: Path, memory_mib: int, cpu: str = CPU) -> list[str]:
     """The part that is the same whatever hypervisor is to run on it."""
     command = [
         str(emulator), '-nodefaults', '-no-user-config',
-        '-machine', 'q35', '-cpu', 'max', '-m', str(memory_mib),
+        '-machine', 'q35', '-cpu', cpu, '-m', str(memory_mib),
         # One thread and one CPU, always.  With thread=multi and two
         # CPUs the nested kernel's stacks get corrupted under load (6
         # of 8 runs; 0 of 7 with one thread): TCG's emulation of SVM

@@ -39,6 +39,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
                         help="the guest's memory (default: 128)")
     parser.add_argument('--append', default='', metavar='TEXT',
                         help="the guest's command line")
+    parser.add_argument('--icount', action='store_true',
+                        help='let the clock count instructions')
     parser.add_argument('--time-limit', type=float, default=300, metavar='S',
                         help='seconds until the machine is ended (default: '
                         '300)')
@@ -64,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _terminated)
     try:
         host = XenHost(qemu=options.qemu, vcpus=options.vcpus,
-                       memory_mib=options.memory,
+                       memory_mib=options.memory, icount=options.icount,
                        time_limit=options.time_limit,
                        verbose=options.verbose)
         return host.run(options.guest, options.append)

@@ -34,6 +34,7 @@ class XenHost:
     qemu: Path = EMULATOR
     vcpus: int = 1
     memory_mib: int = 128
+    icount: bool = False
     time_limit: float = 300
     verbose: bool = False
     # After run(): all that Xen, dom0 and the guest said.
@@ -69,7 +70,8 @@ class XenHost:
         shadow = initramfs.is_elf32(guest)
         own = initramfs.guest_tree(
             guest, initramfs.guest_configuration(
-                self.vcpus, self.memory_mib, append, shadow), mark)
+                self.vcpus, self.memory_mib, append, shadow,
+                own_tsc=not self.icount), mark)
         release = find_release()
         initrd = image(initramfs.layers(release), own, XEN_HOST)
         started = time.monotonic()
@@ -77,7 +79,7 @@ class XenHost:
             self.log = new_log(LOGS)
             outer = Outer(emulator, release.hypervisor,
                           release.kernel.vmlinuz, f'/dev/fd/{initrd}',
-                          self.memory_mib)
+                          self.memory_mib, self.icount)
             if self.verbose:
                 say(f'Xen {release.version} and Linux '
                     f'{release.kernel.release}; log: {self.log}')

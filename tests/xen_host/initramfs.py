@@ -68,8 +68,10 @@ def is_elf32(guest: Path) -> bool:
 
 
 def guest_configuration(vcpus: int, memory_mib: int, append: str,
-                        shadow: bool) -> bytes:
-    """The domain, as xl.cfg(5) has it."""
+                        shadow: bool, own_tsc: bool = True) -> bytes:
+    """The domain, as xl.cfg(5) has it.
+
+    own_tsc=False: it reads the CPU's, where reading Xen's is an exit."""
     quoted = append.replace('\\', '\\\\').replace('"', '\\"')
     if not append.isprintable():
         raise NestedError(f'{append!r}: a command line is one line of '
@@ -77,6 +79,7 @@ def guest_configuration(vcpus: int, memory_mib: int, append: str,
     lines = ['name = "guest"', 'type = "pvh"', f'kernel = "{GUEST}"',
              f'cmdline = "{quoted}"', f'memory = {memory_mib}',
              f'vcpus = {vcpus}', f'hap = {int(not shadow)}',
+             f'tsc_mode = "{"default" if own_tsc else "native"}"',
              # All there are, where xl's default is 1023.
              f'max_event_channels = {MOST_PORTS}']
     # xl then ends with the domain, however that does, and says how it did.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nested.outer import comma, machine
+from nested.outer import CPU, ICOUNT, comma, machine
 
 DOM0_MIB = 256
 # Xen itself, and what a domain costs beside its memory.
@@ -17,6 +17,10 @@ XEN_MIB = 256
 # rather than starting the machine again.
 XEN = ('console=com1 com1=115200,8n1 loglvl=warning guest_loglvl=all '
        f'dom0_mem={DOM0_MIB}M,max:{DOM0_MIB}M dom0_max_vcpus=1 noreboot')
+
+# With x2APIC Xen writes the APIC by MSR, and TCG ends QEMU with "Bad icount
+# read" when such a write sets a timer.
+CPU_FOR_ICOUNT = f'{CPU},x2apic=off'
 
 # On a line of its own, so that Xen's console has Xen's words and the
 # guest's, and no line of it is torn apart.
@@ -31,15 +35,19 @@ class Outer:
     vmlinuz: Path
     initrd: str
     guest_mib: int
+    icount: bool = False
 
     def command(self, ports: Mapping[str, int]) -> list[str]:
         """The command; ports are inherited sockets for the consoles of
         "xen" and "dom0"."""
         modules = f'{comma(str(self.vmlinuz))} {DOM0},{self.initrd}'
         command = [
-            *machine(self.emulator, self.guest_mib + DOM0_MIB + XEN_MIB),
+            *machine(self.emulator, self.guest_mib + DOM0_MIB + XEN_MIB,
+                     CPU_FOR_ICOUNT if self.icount else CPU),
             '-kernel', str(self.hypervisor), '-append', XEN,
             '-initrd', modules]
+        if self.icount:
+            command += ICOUNT
         for name in ('xen', 'dom0'):    # COM1 and COM2
             command += ['-chardev', f'socket,id={name},fd={ports[name]}',
                         '-serial', f'chardev:{name}']

@@ -56,10 +56,11 @@ def run(part: Part, configuration: Configuration, variants: list[Variant],
            'variants': [dataclasses.astuple(variant) for variant in variants]}
     tools = Path(__file__).resolve().parents[1]
     files = [*(tools / 'benchmark').glob('*.py'), ROOT / 'tests/kprobes.py',
-             *GUESTS.glob('*.elf')]
+             *GUESTS.glob('*.elf'), *part.files()]
     others = {Path(variant.emulator) for variant in variants} - {EMULATOR}
     host = NestedHost(
-        other_emulators=sorted(others), icount=True, time_limit=TIME_LIMIT,
+        other_emulators=sorted(others), icount=part.icount,
+        time_limit=TIME_LIMIT,
         memory_mib=part.host_memory(configuration) + HOST_MEMORY_MIB)
     try:
         status = host.run(

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, Sequence, Union
+from pathlib import Path
+from typing import Sequence, Union
 
 from .samples import Samples
-from .variant import Variant
+from .variant import OURS, STOCK, Variant
 
 # What a machine is: {'vcpus': 4, 'memory': 128}, in MiB.
 Setting = Union[int, str]
 Configuration = dict[str, Setting]
+
+INSTRUCTIONS = 'instructions'
 
 
 @dataclass(frozen=True)
@@ -31,18 +34,37 @@ class Plot:
     fixed: Configuration
 
 
-class Part(Protocol):
-    """One part.  Everything but run() is asked outside the nested host."""
+class Part:
+    """One part.  Only run() is called inside the nested host."""
     name: str
     title: str
     measures: Sequence[Measure]
-    plots: Sequence[Plot]
+    plots: Sequence[Plot] = ()
+    # Which of the variants are compared.
+    variants: Sequence[str] = (STOCK, OURS)
+    # On the clock that counts instructions; the computer's else.
+    icount = True
 
     def configurations(self, quick: bool) -> list[Configuration]:
         """The machines, each of which gets a nested host of its own."""
+        raise NotImplementedError
+
+    def repeats(self, _configuration: Configuration, asked: int) -> int:
+        """How often a machine is measured; fewer times where it is long."""
+        return asked
 
     def host_memory(self, configuration: Configuration) -> int:
         """MiB for the guest and what else this part puts in memory."""
+        return int(configuration['memory'])
+
+    def files(self) -> list[Path]:
+        """What run() needs beside the bare-metal guests; makes it."""
+        return []
 
     def run(self, variant: Variant, configuration: Configuration) -> Samples:
         """Measure, inside."""
+        raise NotImplementedError
+
+    def on_xen(self, _configuration: Configuration) -> Samples | None:
+        """The same on real Xen; None where that says nothing."""
+        return None

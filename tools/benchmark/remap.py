@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import fmean
 
-from .part import Configuration, Measure, Plot
+from .part import INSTRUCTIONS, Configuration, Measure, Part, Plot
 from .samples import Samples
-from .variant import Variant
-
-INSTRUCTIONS = 'instructions'
+from .variant import OURS, OURS_BY_MEMSLOT, STOCK, Variant
 
 # What KVM is asked, and what it does: functions of its, in groups.
 CALLS = {
@@ -23,21 +22,29 @@ HUGE_PAGES = Path('/sys/kernel/mm/transparent_hugepage/enabled')
 
 LOOPS = 100
 AFTER = 3
+HEAVY_MIB = 8192
+HEAVY_VCPUS = 64
+# More is only work for xl: nothing of it is touched there.
+MOST_ON_XEN_MIB = 512
 
 
-class Remap:
+class Remap(Part):
     """Costs of a remap, and what it leaves the guest to do."""
     name = 'remap'
     title = 'shared_info is moved'
+    variants = (STOCK, OURS, OURS_BY_MEMSLOT)
     measures = (
         Measure('remap', 'a remap', INSTRUCTIONS),
-        Measure('exit', 'an empty exit to the emulator, for comparison',
+        Measure('exit', 'an empty exit to the emulator (real Xen: an empty '
+                'hypercall)', INSTRUCTIONS),
+        Measure('in-exits', 'a remap, in empty exits', ''),
+        Measure('remap-and-touch', 'a remap and what it left to do when all '
+                'RAM is touched again', INSTRUCTIONS),
+        Measure('fresh', 'a remap to a huge page where the page never was',
                 INSTRUCTIONS),
-        Measure('touch-after', 'all RAM touched, after a remap',
+        Measure('fresh-and-touch', 'the same, and what it left to do',
                 INSTRUCTIONS),
-        Measure('touch', 'all RAM touched, without one', INSTRUCTIONS),
-        Measure('remap-and-touch', 'a remap and what it left to do',
-                INSTRUCTIONS),
+        Measure('touch', 'all RAM touched, without a remap', INSTRUCTIONS),
         Measure('attributes', 'KVM Xen attributes set per remap', ''),
         Measure('memslots', 'memslot updates per remap', ''),
         Measure('zaps', 'all page tables zapped, times per remap', ''),
@@ -63,8 +70,10 @@ class Remap:
                   for memory in (128, 2048, 4096, 8192)),
                 {'vcpus': 4, 'memory': 512, 'pages': '4 KiB'}]
 
-    def host_memory(self, configuration: Configuration) -> int:
-        return int(configuration['memory'])
+    def repeats(self, configuration: Configuration, asked: int) -> int:
+        heavy = (int(configuration['memory']) >= HEAVY_MIB or
+                 int(configuration['vcpus']) >= HEAVY_VCPUS)
+        return 1 if heavy else asked
 
     def run(self, variant: Variant, configuration: Configuration) -> Samples:
         from kprobes import KprobeCounts
@@ -87,14 +96,39 @@ class Remap:
                 before = counts.read()
                 guest.told('r')
                 after = counts.read()
+            fresh = guest.told('f')
             guest.end()
         touch = samples['touch'][0]
-        samples['remap-and-touch'] = [
-            cost + later - touch for cost, later in
-            zip(samples['remap-of-touched'], samples['touch-after'])]
+        samples['remap-and-touch'] = with_touch(
+            samples['remap-of-touched'], samples['touch-after'], touch)
+        samples['fresh'] = fresh['remap-fresh']
+        samples['fresh-and-touch'] = with_touch(
+            fresh['remap-fresh'], fresh['touch-after-fresh'], touch)
         for key, group in CALLS.items():
             samples[key] = [sum(after[name] - before[name] for name in group)
                             / LOOPS]
-        samples['clock-updates'] = [clock['clock-updates'][0] / LOOPS]
-        samples['clock-step'] = clock['clock-step']
-        return samples
+        return samples | derived(samples, clock)
+
+    def on_xen(self, configuration: Configuration) -> Samples | None:
+        from .xen import measured
+
+        if ('pages' in configuration or
+                int(configuration['memory']) > MOST_ON_XEN_MIB):
+            return None
+        samples = measured('remap_cost', f'loops={LOOPS}',
+                           int(configuration['vcpus']),
+                           int(configuration['memory']))
+        return samples | derived(samples, samples)
+
+
+def with_touch(remaps: list[float], touches: list[float],
+               touch: float) -> list[float]:
+    """Remaps, each with what touching all RAM costs more afterwards."""
+    return [remap + later - touch for remap, later in zip(remaps, touches)]
+
+
+def derived(samples: Samples, clock: Samples) -> Samples:
+    """What is calculated from the others, and the clock's."""
+    return {'in-exits': [fmean(samples['remap']) / fmean(samples['exit'])],
+            'clock-updates': [clock['clock-updates'][0] / LOOPS],
+            'clock-step': clock['clock-step']}

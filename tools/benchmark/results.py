@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The results of a part: kept as JSON, asked for figures."""
+"""The results of the parts: kept as JSON, asked for figures."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from .part import Configuration
 from .samples import Figure, Samples, figure, run_value
@@ -36,6 +35,16 @@ class Results:
         self.runs.append(run)
         return run
 
+    def drop(self, configuration: Configuration) -> None:
+        """Forget a machine."""
+        self.runs = [run for run in self.runs
+                     if run.configuration != configuration]
+
+    def count(self, configuration: Configuration, variant: str) -> int:
+        """How often a variant was measured in a machine."""
+        return sum(run.variant == variant and
+                   run.configuration == configuration for run in self.runs)
+
     def variants(self) -> list[str]:
         """In the order of their first runs."""
         return list(dict.fromkeys(run.variant for run in sorted(
@@ -57,13 +66,20 @@ class Results:
                   and run.configuration == configuration]
         return figure(values) if values else None
 
-    def write(self, file: Path) -> None:
-        """Write it for programs."""
-        file.write_text(json.dumps(asdict(self), indent=1) + '\n')
+
+def write(file: Path, results: dict[str, Results]) -> None:
+    """Write the results of all parts for programs."""
+    file.write_text(json.dumps({name: asdict(part)
+                                for name, part in results.items()},
+                               indent=1) + '\n')
 
 
-def read(file: Path) -> Results:
-    """What write() wrote."""
-    data: dict[str, Any] = json.loads(file.read_text())
-    runs = [Run(**run) for run in data.pop('runs')]
-    return Results(runs=runs, **data)
+def read(file: Path) -> dict[str, Results]:
+    """What write() wrote; nothing if there is no such file."""
+    if not file.exists():
+        return {}
+    found = {}
+    for name, part in json.loads(file.read_text()).items():
+        runs = [Run(**run) for run in part.pop('runs')]
+        found[name] = Results(runs=runs, **part)
+    return found

@@ -8,7 +8,7 @@ from typing import Sequence
 from .part import Configuration, Measure, Part
 from .results import Results
 from .samples import Figure
-from .variant import STOCK
+from .variant import OURS, STOCK
 
 NOTHING = '-'
 
@@ -20,7 +20,7 @@ def tables(part: Part, results: Results) -> str:
         rows = measure_rows(measure, results)
         if rows:
             unit = f' ({measure.unit})' if measure.unit else ''
-            texts.append(f'### {measure.title}{unit}\n\n{aligned(rows)}')
+            texts.append(f'**{measure.title[0].upper()}{measure.title[1:]}**{unit}\n\n{aligned(rows)}')
     return '\n'.join(texts)
 
 
@@ -31,19 +31,18 @@ def measure_rows(measure: Measure, results: Results) -> list[list[str]]:
                        if run.variant == name)]
     if not variants:
         return []
-    others = [name for name in variants if name != STOCK]
-    compared = others if STOCK in variants else []
-    head = ['machine', *variants, *(f'{name} : stock' for name in compared)]
-    rows = [head]
+    compared = {STOCK, OURS} <= set(variants)
+    rows = [['machine', *variants, *([f'{OURS} : {STOCK}'] * compared)]]
     for configuration in results.configurations():
         figures = {name: results.figure(measure.key, name, configuration)
                    for name in variants}
         if not any(figures.values()):
             continue
-        rows.append([machine(configuration),
-                     *(cell(figures[name]) for name in variants),
-                     *(ratio(figures[name], figures[STOCK])
-                       for name in compared)])
+        row = [machine(configuration),
+               *(cell(figures[name]) for name in variants)]
+        if compared:
+            row.append(ratio(figures[OURS], figures[STOCK]))
+        rows.append(row)
     return rows
 
 
@@ -97,7 +96,9 @@ def ratio(ours: Figure | None, stock: Figure | None) -> str:
     if not ours.median:
         return '0'
     times = ours.median / stock.median
-    return f'{times:.3f}' if times > 0.5 else f'1/{1 / times:.1f}'
+    if times > 0.5:
+        return f'{times:.3f}'
+    return f'1/{1 / times:.1f}' if times > 0.01 else f'1/{1 / times:.0f}'
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

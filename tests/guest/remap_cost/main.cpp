@@ -13,6 +13,8 @@
 //   t  all free RAM is touched, one word per page: how long
 //   a  `after` times: all RAM touched, a remap, all RAM touched again. Prints
 //      the second and third: what the remap itself, and what it left to do
+//   f  as a, but each time to a page where shared_info never was, in 2 MiB of
+//      RAM where it never was: what a guest's first remap costs
 //   c  `loops` remaps with the clock of vCPU 0 read before and after: updates
 //      of it, and the largest step in ns between what the old and the new
 //      parameters say of the same moment
@@ -56,18 +58,26 @@ struct Page {
     alignas(abi::kPageSize) volatile std::byte bytes[abi::kPageSize];
 };
 
+// Huge pages are of this size, of the host's memory and of the guest's.
+constexpr std::uint64_t kPiece = 2 << 20;
+
 Page pages[2];
 std::size_t here; // which of them shows shared_info
 
 std::uint64_t samples[kMaxSamples];
 std::uint64_t more_samples[kMaxSamples];
 
-void move_to(std::size_t at)
+void show_at(volatile void *page)
 {
-    const std::intptr_t result = map_shared_info(&pages[at]);
+    const std::intptr_t result = map_shared_info(page);
     if (result != 0) {
         fail("a remap returned ", result);
     }
+}
+
+void move_to(std::size_t at)
+{
+    show_at(&pages[at]);
     here = at;
 }
 
@@ -84,8 +94,11 @@ std::uint64_t touch_all_ram()
     for (const RamRange &range : free_ram()) {
         for (std::uint64_t at = range.begin; at < range.end;
              at += abi::kPageSize) {
+            // The last word, since one of the pages may be shared_info,
+            // which has nothing there.
             // NOLINTNEXTLINE(performance-no-int-to-ptr): RAM as the map says.
-            *reinterpret_cast<volatile std::uint64_t *>(at) = at;
+            *reinterpret_cast<volatile std::uint64_t *>(
+                at + abi::kPageSize - sizeof(at)) = at;
         }
     }
     return rdtsc() - start;
@@ -131,6 +144,37 @@ void measure_after(std::uint64_t loops)
     }
     print_samples("remap-of-touched", samples, loops);
     print_samples("touch-after", more_samples, loops);
+}
+
+// The n-th page for measure_fresh().
+volatile void *fresh_page(std::uint64_t n)
+{
+    for (const RamRange &range : free_ram()) {
+        // Not at the beginning, where no mapping would have to be split.
+        const std::uint64_t first = (range.begin / kPiece + 1) * kPiece;
+        const std::uint64_t page = first + n * kPiece + kPiece / 2;
+        if (page + kPiece <= range.end) {
+            // NOLINTNEXTLINE(performance-no-int-to-ptr): RAM as the map says.
+            return reinterpret_cast<volatile void *>(page);
+        }
+    }
+    error("too little RAM for ", n + 1, " pages in huge pages of their own");
+}
+
+void measure_fresh(std::uint64_t loops)
+{
+    static std::uint64_t used = 0;
+    for (std::uint64_t i = 0; i < loops; ++i) {
+        volatile void *const page = fresh_page(used++);
+        (void)touch_all_ram();
+        const std::uint64_t start = rdtsc();
+        show_at(page);
+        samples[i] = rdtsc() - start;
+        more_samples[i] = touch_all_ram();
+    }
+    print_samples("remap-fresh", samples, loops);
+    print_samples("touch-after-fresh", more_samples, loops);
+    move_to(0);
 }
 
 void measure_clock(std::uint64_t loops)
@@ -193,6 +237,9 @@ void guest_main()
             break;
         case 'a':
             measure_after(after);
+            break;
+        case 'f':
+            measure_fresh(after);
             break;
         case 'c':
             measure_clock(loops);

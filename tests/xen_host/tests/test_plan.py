@@ -99,6 +99,12 @@ class GuestTest(PlanTest):
         self.assertIn('type = "pvh"', lines)
         self.assertIn(r'cmdline = "loops=1 name=\"a\\b\""', lines)
 
+    def test_tsc(self) -> None:
+        for own, line in ((True, 'tsc_mode = "default"'),
+                          (False, 'tsc_mode = "native"')):
+            self.assertIn(line, initramfs.guest_configuration(
+                1, 64, '', False, own).decode().splitlines())
+
     def test_strange_command_line(self) -> None:
         with self.assertRaisesRegex(NestedError, 'one line'):
             initramfs.guest_configuration(1, 64, 'a\nvcpus = 9', False)
@@ -147,6 +153,15 @@ class OuterTest(unittest.TestCase):
         # COM1 is the first -serial.
         self.assertLess(text.index('fd=5'), text.index('fd=6'))
         self.assertGreater(int(command[command.index('-m') + 1]), 64)
+
+    def test_icount(self) -> None:
+        def text(icount: bool) -> str:
+            return ' '.join(Outer(Path('/qemu'), Path('/xen'), Path('/k'), '/i',
+                                  64, icount).command({'xen': 5, 'dom0': 6}))
+        self.assertIn('-icount shift=0,sleep=off', text(True))
+        self.assertIn('-cpu max,x2apic=off', text(True))
+        self.assertNotIn('icount', text(False))
+        self.assertNotIn('x2apic', text(False))
 
 
 class ToolTest(PlanTest):

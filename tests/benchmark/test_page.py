@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The page that people read."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+from benchmark.page import MARK, page, update
+from benchmark.part import Measure, Part, Plot
+from benchmark.results import Results
+
+
+class OnePart(Part):
+    """With a measure and a plot."""
+    name = 'one'
+    title = 'the first'
+    measures = (Measure('cost', 'its cost', 'instructions'),)
+    plots = (Plot('cost', 'vcpus', 'vCPUs', {}),)
+
+
+class OtherPart(Part):
+    """Never measured."""
+    name = 'other'
+    title = 'the second'
+    measures = (Measure('cost', 'its cost', ''),)
+
+
+class PageTest(unittest.TestCase):
+    """What is written, and what stays."""
+
+    def test_what_was_measured_is_shown(self) -> None:
+        results = Results('one', {'measured by': 'somebody'})
+        results.add({'vcpus': 1}, 'ours', 0, {'cost': [7]})
+        text = page({'other': OtherPart(), 'one': OnePart()},
+                    {'one': results, 'gone': Results('gone', {})})
+        for words in ('## one: the first', 'measured by somebody',
+                      '(one.svg)', '**Its cost** (instructions)',
+                      '| 1 vCPU  |    7 |'):
+            self.assertIn(words, text)
+        self.assertNotIn('second', text)
+        self.assertNotIn('gone', text)
+
+    def test_what_is_written_by_hand_stays(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / 'README.md'
+            update(file, 'first\n')
+            self.assertEqual(f'{MARK}\nfirst\n', file.read_text())
+            file.write_text(f'by hand\n{file.read_text()}')
+            update(file, 'second\n')
+            self.assertEqual(f'by hand\n{MARK}\nsecond\n', file.read_text())
+            file.write_text('by hand\n')
+            update(file, 'third\n')
+            self.assertEqual(f'by hand\n\n{MARK}\nthird\n',
+                             file.read_text())
+
+
+if __name__ == '__main__':
+    unittest.main()
