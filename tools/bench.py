@@ -101,32 +101,35 @@ def measure(part: Part, everything: dict[str, Results],
     everything[part.name] = results
     configurations = part.configurations(arguments.quick)
     for number, configuration in enumerate(configurations, start=1):
-        repeats = part.repeats(configuration, arguments.repeats)
+        wanted = [(variant, part.repeats(configuration, variant.name,
+                                         arguments.repeats))
+                  for variant in compared]
         if all(results.count(configuration, variant.name) >= repeats
-               for variant in compared):
+               for variant, repeats in wanted):
             continue
         step(f'{part.name}: {table.machine(configuration)} '
              f'({number} of {len(configurations)})')
         results.drop(configuration)
-        measure_machine(part, configuration, results, compared, repeats)
+        measure_machine(part, configuration, results, wanted)
         write(arguments.output / 'results.json', everything)
 
 
 def measure_machine(part: Part, configuration: Configuration,
-                    results: Results, compared: list[Variant],
-                    repeats: int) -> None:
-    """Measure all variants in one machine."""
+                    results: Results,
+                    wanted: list[tuple[Variant, int]]) -> None:
+    """Measure variants in one machine, each as often as wanted."""
     started = time.monotonic()
+    repeats = {XEN: 1} | {variant.name: count for variant, count in wanted}
 
     def take(result: bed.Result) -> None:
         run = results.add(configuration, result['variant'], result['repeat'],
                           result['samples'])
         first = part.measures[0]
-        note(f'{run.variant}, {run.repeat + 1} of {repeats}: {first.title}: '
-             f'{table.number(run.values[first.key])} {first.unit} '
+        note(f'{run.variant}, {run.repeat + 1} of {repeats[run.variant]}: '
+             f'{first.title}: {table.number(run.values[first.key])} {first.unit} '
              f'({time.monotonic() - started:.0f} s)')
 
-    bed.run(part, configuration, compared, repeats, take)
+    bed.run(part, configuration, wanted, take)
     samples = part.on_xen(configuration)
     if samples is not None:
         take({'variant': XEN, 'repeat': 0, 'samples': samples})

@@ -45,19 +45,21 @@ class Lines:
         """Nothing is held back but half lines."""
 
 
-def run(part: Part, configuration: Configuration, variants: list[Variant],
-        repeats: int, take: Callable[[Result], None]) -> None:
-    """Measure one machine; `take` gets each run's result."""
+def run(part: Part, configuration: Configuration,
+        variants: list[tuple[Variant, int]],
+        take: Callable[[Result], None]) -> None:
+    """Measure one machine, each variant as often as is said with it; `take`
+    gets each run's result."""
     from nested.errors import NestedError
     from nested.host import NestedHost
 
     job = {'part': part.name, 'configuration': configuration,
-           'repeats': repeats,
-           'variants': [dataclasses.astuple(variant) for variant in variants]}
+           'variants': [(*dataclasses.astuple(variant), repeats)
+                        for variant, repeats in variants]}
     tools = Path(__file__).resolve().parents[1]
     files = [*(tools / 'benchmark').glob('*.py'), ROOT / 'tests/kprobes.py',
              *GUESTS.glob('*.elf'), *part.files()]
-    others = {Path(variant.emulator) for variant in variants} - {EMULATOR}
+    others = {Path(variant.emulator) for variant, _ in variants} - {EMULATOR}
     host = NestedHost(
         other_emulators=sorted(others), icount=part.icount,
         time_limit=TIME_LIMIT,

@@ -22,12 +22,14 @@ def main() -> int:
     """Run the job given on the command line."""
     job = json.loads(sys.argv[1])
     part = PARTS[job['part']]
-    chosen = [Variant(name, emulator, tuple(settings))
-              for name, emulator, settings in job['variants']]
-    for repeat in range(job['repeats']):
+    chosen = [(Variant(name, emulator, tuple(settings)), repeats)
+              for name, emulator, settings, repeats in job['variants']]
+    for repeat in range(max(repeats for _, repeats in chosen)):
         # Whoever comes first must not do so always.
         order = chosen if repeat % 2 == 0 else chosen[::-1]
-        for variant in order:
+        for variant, repeats in order:
+            if repeat >= repeats:
+                continue
             samples = part.run(variant, job['configuration'])
             print(RESULT + json.dumps({'variant': variant.name,
                                        'repeat': repeat,

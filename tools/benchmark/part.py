@@ -49,8 +49,9 @@ class Part:
         """The machines, each of which gets a nested host of its own."""
         raise NotImplementedError
 
-    def repeats(self, _configuration: Configuration, asked: int) -> int:
-        """How often a machine is measured; fewer times where it is long."""
+    def repeats(self, _configuration: Configuration, _variant: str,
+                asked: int) -> int:
+        """How often a variant is measured; fewer times where it is long."""
         return asked
 
     def host_memory(self, configuration: Configuration) -> int:
