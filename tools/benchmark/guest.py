@@ -28,22 +28,34 @@ class GuestError(Exception):
     """The guest did not do what it was told to."""
 
 
+def machine(variant: Variant, vcpus: int, memory: int,
+            *arguments: str) -> QEMUMachine:
+    """A machine that emulates Xen, not started yet."""
+    made = QEMUMachine(variant.emulator)
+    made.set_machine('q35')
+    made.set_console()
+    made.add_args(
+        '-accel', ACCEL, '-smp', str(vcpus), '-m', str(memory),
+        # With the default devices, firmware takes for ever where
+        # instructions are counted, and stock QEMU crashes at its end.
+        '-nodefaults', *variant.arguments(), *arguments)
+    return made
+
+
+def bare_metal(variant: Variant, name: str, append: str, vcpus: int,
+               memory: int, no_reboot: bool = True) -> Guest:
+    """One of tests/guest."""
+    return Guest(machine(
+        variant, vcpus, memory, *(['-no-reboot'] if no_reboot else []),
+        '-device', 'isa-debug-exit,iobase=0xf4',
+        '-kernel', str(GUESTS / f'{name}.elf'), '-append', append))
+
+
 class Guest:
     """Use as a context manager: the machine is gone afterwards."""
 
-    def __init__(self, variant: Variant, name: str, append: str, vcpus: int,
-                 memory: int, *arguments: str) -> None:
-        self.machine = QEMUMachine(variant.emulator)
-        self.machine.set_machine('q35')
-        self.machine.set_console()
-        self.machine.add_args(
-            '-accel', ACCEL, '-smp', str(vcpus), '-m', str(memory),
-            # With the default devices, firmware takes for ever where
-            # instructions are counted, and stock QEMU crashes at its end.
-            '-nodefaults', '-no-reboot', *variant.arguments(),
-            '-device', 'isa-debug-exit,iobase=0xf4',
-            '-kernel', str(GUESTS / f'{name}.elf'), '-append', append,
-            *arguments)
+    def __init__(self, own: QEMUMachine) -> None:
+        self.machine = own
         self._unread = ''
 
     def __enter__(self) -> 'Guest':

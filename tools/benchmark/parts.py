@@ -3,7 +3,16 @@
 
 from __future__ import annotations
 
+from .boot import Boot
+from .events import Events
+from .memory import Memory
 from .part import Part
+from .queries import Queries
+from .registration import Registration
 from .remap import Remap
+from .reset import Reset
+from .start import Start
 
-PARTS: dict[str, Part] = {part.name: part for part in (Remap(),)}
+PARTS: dict[str, Part] = {part.name: part for part in (
+    Remap(), Events(), Registration(), Start(), Boot(), Reset(), Queries(),
+    Memory())}

@@ -20,7 +20,7 @@ CALLS = {
 # QEMU asks for them for its guest's RAM.
 HUGE_PAGES = Path('/sys/kernel/mm/transparent_hugepage/enabled')
 
-LOOPS = 100
+LOOPS = 40
 AFTER = 3
 HEAVY_MIB = 8192
 HEAVY_VCPUS = 64
@@ -80,13 +80,14 @@ class Remap(Part):
     def run(self, variant: Variant, configuration: Configuration) -> Samples:
         from kprobes import KprobeCounts
 
-        from .guest import Guest
+        from .guest import bare_metal
 
         if 'pages' in configuration:
             HUGE_PAGES.write_text('never')
-        with Guest(variant, 'remap_cost', f'loops={LOOPS} after={AFTER}',
-                   int(configuration['vcpus']),
-                   int(configuration['memory'])) as guest:
+        with bare_metal(variant, 'remap_cost',
+                        f'loops={LOOPS} after={AFTER}',
+                        int(configuration['vcpus']),
+                        int(configuration['memory'])) as guest:
             guest.wait_for(r'READY free=\d+\r?\n')
             samples = {**guest.told('e'), **guest.told('r')}
             guest.told('t')

@@ -44,6 +44,11 @@ def run_value(samples: Sequence[float]) -> float:
     return statistics.fmean(samples)
 
 
+def without_highest(samples: Sequence[float]) -> list[float]:
+    """All but the highest fiftieth."""
+    return sorted(samples)[:len(samples) - len(samples) // 50]
+
+
 def figure(runs: Iterable[float]) -> Figure:
     """What the runs say together: the median, so that one that something
     disturbed does not count."""

@@ -97,8 +97,8 @@ std::uint64_t touch_all_ram()
             // The last word, since one of the pages may be shared_info,
             // which has nothing there.
             // NOLINTNEXTLINE(performance-no-int-to-ptr): RAM as the map says.
-            *reinterpret_cast<volatile std::uint64_t *>(
-                at + abi::kPageSize - sizeof(at)) = at;
+            *reinterpret_cast<volatile std::uint64_t *>(at + abi::kPageSize -
+                                                        sizeof(at)) = at;
         }
     }
     return rdtsc() - start;

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The part "memory": what the emulator's process takes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from .part import Configuration, Measure, Part
+from .samples import Samples
+from .variant import Variant
+
+MEMORY_MIB = 128
+KIB = 'KiB'
+
+# As smaps_rollup has them.
+KEYS = {'rss': 'Rss', 'pss': 'Pss', 'private': 'Private_Dirty'}
+
+
+class Memory(Part):
+    """The guest has mapped shared_info, moved it, and touched all its RAM."""
+    name = 'memory'
+    title = "memory of the emulator's process, with a guest of 128 MiB"
+    measures = (
+        Measure('pss', 'proportional set size', KIB),
+        Measure('rss', 'resident set size', KIB),
+        Measure('private', 'private and dirty', KIB),
+        Measure('mappings', 'mappings', ''),
+    )
+
+    def configurations(self, quick: bool) -> list[Configuration]:
+        return [{'vcpus': vcpus, 'memory': MEMORY_MIB}
+                for vcpus in ((1,) if quick else (1, 16))]
+
+    def run(self, variant: Variant, configuration: Configuration) -> Samples:
+        from .guest import bare_metal
+
+        with bare_metal(variant, 'remap_cost', '',
+                        int(configuration['vcpus']), MEMORY_MIB) as guest:
+            guest.wait_for('READY')
+            for command in 'tr':
+                guest.told(command)
+            process = Path('/proc') / str(guest.machine.get_pid())
+            sizes = rollup((process / 'smaps_rollup').read_text())
+            mappings = len((process / 'maps').read_text().splitlines())
+            guest.end()
+        return {**{key: [sizes[name]] for key, name in KEYS.items()},
+                'mappings': [mappings]}
+
+
+def rollup(text: str) -> dict[str, float]:
+    """The sizes in smaps_rollup, in KiB."""
+    return {name: float(size) for name, size
+            in re.findall(r'^(\w+): +(\d+) kB$', text, re.M)}
