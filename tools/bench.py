@@ -95,7 +95,7 @@ def main() -> int:
 def measure(part: Part, everything: dict[str, Results],
             compared: list[Variant], arguments: argparse.Namespace) -> None:
     """Measure a part, and write what came out after each machine."""
-    results = Results(part.name, about())
+    results = Results(part.name, about(arguments.repeats))
     if arguments.missing and part.name in everything:
         results = everything[part.name]
     everything[part.name] = results
@@ -148,7 +148,7 @@ def publish(part: Part, everything: dict[str, Results],
     step(f'{part.name}: results are in {folder}')
 
 
-def about() -> dict[str, str]:
+def about(repeats: int) -> dict[str, str]:
     """What results were made with."""
     from nested.kernel import find_kernel
 
@@ -160,6 +160,7 @@ def about() -> dict[str, str]:
                         '--dirty')
     return {
         'measured by': f'./bench at {commit}',
+        'runs': str(repeats),
         'emulator': first_line(str(EMULATOR), '--version'),
         'host': f'nested host, {find_kernel().vmlinuz.name}',
     }

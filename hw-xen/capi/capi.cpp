@@ -258,6 +258,11 @@ int xovl_detach_vcpu(XovlOverlay *overlay, uint32_t vcpu)
     return to_errno(overlay->overlay.detach_vcpu(VcpuId{vcpu}));
 }
 
+bool xovl_is_memory_op(uint64_t command)
+{
+    return core::is_memory_op(command);
+}
+
 bool xovl_memory_op(XovlOverlay *overlay, void *caller, uint16_t domid,
                     bool long_mode, uint64_t command, uint64_t argument,
                     int *answer)

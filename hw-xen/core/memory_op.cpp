@@ -212,6 +212,18 @@ std::optional<Status> dispatch(Request<Word> request, std::uint64_t command,
 
 } // namespace
 
+bool is_memory_op(std::uint64_t command)
+{
+    switch (command & abi::MEMOP_CMD_MASK) {
+    case abi::XENMEM_add_to_physmap:
+    case abi::XENMEM_add_to_physmap_batch:
+    case abi::XENMEM_remove_from_physmap:
+        return true;
+    default:
+        return false;
+    }
+}
+
 std::optional<Status> memory_op(Overlay &overlay, AddressSpace &space,
                                 const Caller &caller, std::uint64_t command,
                                 std::uint64_t argument)

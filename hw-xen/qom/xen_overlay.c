@@ -348,11 +348,12 @@ bool xen_overlay_memory_op(CPUState *cs, bool longmode, uint64_t cmd,
     XenOverlayState *s = xen_overlay_singleton;
     uint64_t before;
 
-    BQL_LOCK_GUARD();
-
-    if (!s) {
+    if (!s || !xovl_is_memory_op(cmd)) {
         return false;
     }
+
+    BQL_LOCK_GUARD();
+
     before = xovl_gpa(s->overlay);
     if (!xovl_memory_op(s->overlay, cs, xen_domid, longmode, cmd, arg, err)) {
         return false;

@@ -350,6 +350,9 @@ TEST_F(Capi, MemoryOp)
         }
         return answer;
     };
+    EXPECT_TRUE(xovl_is_memory_op(abi::XENMEM_add_to_physmap));
+    EXPECT_FALSE(xovl_is_memory_op(63));
+    EXPECT_EQ(call(63), std::nullopt);
     EXPECT_EQ(call(abi::XENMEM_add_to_physmap), 0);
     EXPECT_EQ(glue_->space.page(fakes::FakeAddressSpace::grant_page(1)),
               abi::Gpa{0x5000});

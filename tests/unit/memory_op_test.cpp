@@ -111,6 +111,18 @@ TYPED_TEST(MemoryOp, OthersAreNotOurs)
 {
     for (const std::uint64_t command : {0, 1, 6, 8, 14, 16, 22, 24, 63}) {
         EXPECT_EQ(this->call(command), std::nullopt) << command;
+        EXPECT_FALSE(is_memory_op(command)) << command;
+    }
+}
+
+TEST(IsMemoryOp, OursWithAnyExtent)
+{
+    for (const std::uint64_t command :
+         {XENMEM_add_to_physmap, XENMEM_add_to_physmap_batch,
+          XENMEM_remove_from_physmap}) {
+        EXPECT_TRUE(is_memory_op(command)) << command;
+        EXPECT_TRUE(is_memory_op(command | 3 << abi::MEMOP_EXTENT_SHIFT))
+            << command;
     }
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .boot import Boot
 from .events import Events
+from .exits import Exits
 from .memory import Memory
 from .part import Part
 from .queries import Queries
@@ -14,5 +15,5 @@ from .reset import Reset
 from .start import Start
 
 PARTS: dict[str, Part] = {part.name: part for part in (
-    Remap(), Events(), Registration(), Start(), Boot(), Reset(), Queries(),
-    Memory())}
+    Remap(), Exits(), Events(), Registration(), Start(), Boot(), Reset(),
+    Queries(), Memory())}

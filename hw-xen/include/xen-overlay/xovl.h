@@ -181,6 +181,11 @@ int xovl_attach_vcpu(XovlOverlay *overlay, uint32_t vcpu);
 int xovl_detach_vcpu(XovlOverlay *overlay, uint32_t vcpu);
 
 /*
+ * Whether xovl_memory_op() would know the operation.  Needs no lock, and none
+ * has to be taken for a hypercall that is nobody's.
+ */
+bool xovl_is_memory_op(uint64_t command);
+/*
  * HYPERVISOR_memory_op.  False: not an operation that concerns Xen's own
  * pages; else `answer` is what the guest is told.  `caller` is handed on to
  * copy_in and copy_out, `domid` is the guest's.

@@ -9,6 +9,7 @@
 //   BENCH <what> <number> <number> ...     then     END <letter>
 //   e  `loops` times a hypercall that the emulator refuses at once: the cost of
 //      an exit to it, the unit for all else
+//   n  the same with an operation of memory_op, which our device looks at
 //   r  `loops` remaps, back to back, nothing touched in between
 //   t  all free RAM is touched, one word per page: how long
 //   a  `after` times: all RAM touched, a remap, all RAM touched again. Prints
@@ -50,8 +51,7 @@ namespace
 
 constexpr std::size_t kMaxSamples = 1000;
 
-// No such operation of sched_op, on Xen or elsewhere; and not one that our
-// device would have a look at.
+// No such operation of sched_op or memory_op, on Xen or elsewhere.
 constexpr std::uint64_t kNoSuchOperation = 63;
 
 struct Page {
@@ -111,14 +111,14 @@ Clock shown_clock()
     return read_clock(info.vcpu_info[0]);
 }
 
-void measure_exits(std::uint64_t loops)
+void measure_exits(const char *what, std::uint32_t number, std::uint64_t loops)
 {
     for (std::uint64_t i = 0; i < loops; ++i) {
         const std::uint64_t start = rdtsc();
-        (void)hypercall(abi::HYPERVISOR_sched_op, kNoSuchOperation);
+        (void)hypercall(number, kNoSuchOperation);
         samples[i] = rdtsc() - start;
     }
-    print_samples("exit", samples, loops);
+    print_samples(what, samples, loops);
 }
 
 void measure_remaps(std::uint64_t loops)
@@ -227,7 +227,10 @@ void guest_main()
         const char command = told != '\0' ? told : *next++;
         switch (command) {
         case 'e':
-            measure_exits(loops);
+            measure_exits("exit", abi::HYPERVISOR_sched_op, loops);
+            break;
+        case 'n':
+            measure_exits("memory-op", abi::HYPERVISOR_memory_op, loops);
             break;
         case 'r':
             measure_remaps(loops);

@@ -26,6 +26,9 @@ struct Caller {
     bool long_mode; // the caller's, not that of shared_info
 };
 
+// Whether it is one of these operations: known without a lock.
+[[nodiscard]] bool is_memory_op(std::uint64_t command);
+
 // What the guest is told; nullopt: not one of these operations.
 std::optional<Status> memory_op(Overlay &overlay, AddressSpace &space,
                                 const Caller &caller, std::uint64_t command,
