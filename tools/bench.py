@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 
 from benchmark import bed, page, table
-from benchmark.part import Configuration, Part
+from benchmark.job import Job, groups
+from benchmark.part import Part
 from benchmark.parts import PARTS
 from benchmark.results import Results, read, write
+from benchmark.samples import Samples
 from benchmark.variant import XEN, Variant, variants
 from builder import emulator, options, own_project, packages
 from builder.paths import BUILD, EMULATOR, ROOT, STOCK_EMULATOR
@@ -49,6 +51,9 @@ def parse() -> argparse.Namespace:
                         help='how often each is measured (default: 3)')
     parser.add_argument('--missing', action='store_true',
                         help='only machines of which there are no results')
+    parser.add_argument('--machine', default='', metavar='TEXT',
+                        help="only machines with this in their name, such as "
+                        "'4 vCPUs' or '4096 MiB'")
     parser.add_argument('--tables', action='store_true',
                         help='measure nothing: tables and plots anew from '
                         'the results')
@@ -80,59 +85,66 @@ def main() -> int:
     sys.path.insert(0, str(ROOT / 'tests'))
     compared = variants(EMULATOR, STOCK_EMULATOR)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    everything = read(arguments.output / 'results.json')
-    for name in arguments.parts or PARTS:
-        part = PARTS[name]
-        if not arguments.tables:
-            measure(part, everything, [variant for variant in compared
-                                       if variant.name in part.variants],
-                    arguments)
+    file = arguments.output / 'results.json'
+    everything = read(file)
+    names = arguments.parts or list(PARTS)
+    if not arguments.tables:
+        jobs = [job for name in names
+                for job in plan(PARTS[name], everything, compared, arguments)]
+        for group in groups(jobs):
+            measure(group, everything, file)
+    for name in names:
         if name in everything:
-            publish(part, everything, arguments.output)
+            publish(PARTS[name], everything, arguments.output)
     return 0
 
 
-def measure(part: Part, everything: dict[str, Results],
-            compared: list[Variant], arguments: argparse.Namespace) -> None:
-    """Measure a part, and write what came out after each machine."""
-    results = Results(part.name, about(arguments.repeats))
-    if arguments.missing and part.name in everything:
-        results = everything[part.name]
-    everything[part.name] = results
-    configurations = part.configurations(arguments.quick)
-    for number, configuration in enumerate(configurations, start=1):
-        wanted = [(variant, part.repeats(configuration, variant.name,
-                                         arguments.repeats))
-                  for variant in compared]
-        if all(results.count(configuration, variant.name) >= repeats
-               for variant, repeats in wanted):
+def plan(part: Part, everything: dict[str, Results],
+         compared: list[Variant], arguments: argparse.Namespace) -> list[Job]:
+    """What is to be measured of a part; the results of that are dropped."""
+    made = Results(part.name, about(arguments.repeats))
+    if not (arguments.missing or arguments.machine) or (
+            part.name not in everything):
+        everything[part.name] = made
+    results = everything[part.name]
+    jobs = []
+    for configuration in part.configurations(arguments.quick):
+        variants_of_part = [(variant, part.repeats(
+            configuration, variant.name, arguments.repeats))
+            for variant in compared if variant.name in part.variants]
+        if arguments.missing and all(
+                results.count(configuration, variant.name) >= repeats
+                for variant, repeats in variants_of_part):
             continue
-        step(f'{part.name}: {table.machine(configuration)} '
-             f'({number} of {len(configurations)})')
+        if arguments.machine not in table.machine(configuration):
+            continue
         results.drop(configuration)
-        measure_machine(part, configuration, results, wanted)
-        write(arguments.output / 'results.json', everything)
+        jobs.append(Job(part, configuration, variants_of_part))
+    return jobs
 
 
-def measure_machine(part: Part, configuration: Configuration,
-                    results: Results,
-                    wanted: list[tuple[Variant, int]]) -> None:
-    """Measure variants in one machine, each as often as wanted."""
+def measure(jobs: list[Job], everything: dict[str, Results],
+            file: Path) -> None:
+    """Measure what shares a nested host; write each result at once."""
     started = time.monotonic()
-    repeats = {XEN: 1} | {variant.name: count for variant, count in wanted}
+    for job in jobs:
+        step(f'{job.part.name}: {table.machine(job.configuration)}')
 
-    def take(result: bed.Result) -> None:
-        run = results.add(configuration, result['variant'], result['repeat'],
-                          result['samples'])
-        first = part.measures[0]
-        note(f'{run.variant}, {run.repeat + 1} of {repeats[run.variant]}: '
-             f'{first.title}: {table.number(run.values[first.key])} {first.unit} '
+    def take(job: Job, variant: str, repeat: int, samples: Samples) -> None:
+        run = everything[job.part.name].add(job.configuration, variant,
+                                            repeat, samples)
+        first = job.part.measures[0]
+        note(f'{job.part.name}, {table.machine(job.configuration)}, {variant}, '
+             f'run {repeat + 1}: {first.title}: '
+             f'{table.number(run.values[first.key])} {first.unit} '
              f'({time.monotonic() - started:.0f} s)')
+        write(file, everything)
 
-    bed.run(part, configuration, wanted, take)
-    samples = part.on_xen(configuration)
-    if samples is not None:
-        take({'variant': XEN, 'repeat': 0, 'samples': samples})
+    bed.run(jobs, take)
+    for job in jobs:
+        samples = job.part.on_xen(job.configuration)
+        if samples is not None:
+            take(job, XEN, 0, samples)
 
 
 def publish(part: Part, everything: dict[str, Results],

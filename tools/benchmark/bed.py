@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs a job where KVM is and instructions are counted: in a nested host."""
+"""Runs jobs where KVM is and instructions are counted: in a nested host."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from builder.paths import BUILD, EMULATOR, ROOT
 from builder.say import UserError
 
 from .inside import RESULT
-from .part import Configuration, Part
-from .variant import Variant
+from .job import Job
+from .samples import Samples
 
 # Beside the guest: the host's kernel, what it boots from, and QEMU.
 HOST_MEMORY_MIB = 1536
@@ -45,34 +45,41 @@ class Lines:
         """Nothing is held back but half lines."""
 
 
-def run(part: Part, configuration: Configuration,
-        variants: list[tuple[Variant, int]],
-        take: Callable[[Result], None]) -> None:
-    """Measure one machine, each variant as often as is said with it; `take`
-    gets each run's result."""
+def run(jobs: list[Job],
+        take: Callable[[Job, str, int, Samples], None]) -> None:
+    """Do jobs in one nested host; `take` gets each run: its job, the variant,
+    its number and the samples."""
     from nested.errors import NestedError
     from nested.host import NestedHost
 
-    job = {'part': part.name, 'configuration': configuration,
-           'variants': [(*dataclasses.astuple(variant), repeats)
-                        for variant, repeats in variants]}
+    told = [{'part': job.part.name, 'configuration': job.configuration,
+             'variants': [(*dataclasses.astuple(variant), repeats)
+                          for variant, repeats in job.variants]}
+            for job in jobs]
     tools = Path(__file__).resolve().parents[1]
     files = [*(tools / 'benchmark').glob('*.py'), ROOT / 'tests/kprobes.py',
-             *GUESTS.glob('*.elf'), *part.files()]
-    others = {Path(variant.emulator) for variant, _ in variants} - {EMULATOR}
+             *GUESTS.glob('*.elf'),
+             *(file for job in jobs for file in job.part.files())]
+    others = {Path(variant.emulator) for job in jobs
+              for variant, _ in job.variants} - {EMULATOR}
+    most = max(job.part.host_memory(job.configuration) for job in jobs)
     host = NestedHost(
-        other_emulators=sorted(others), icount=part.icount,
-        time_limit=TIME_LIMIT,
-        memory_mib=part.host_memory(configuration) + HOST_MEMORY_MIB)
+        other_emulators=sorted(others), icount=True, time_limit=TIME_LIMIT,
+        memory_mib=most + HOST_MEMORY_MIB)
+
+    def result(said: Result) -> None:
+        take(jobs[said['job']], said['variant'], said['repeat'],
+             said['samples'])
+
     try:
         status = host.run(
-            ['/usr/bin/python3', '-m', 'benchmark.inside', json.dumps(job)],
-            files=files, cwd=ROOT, stdout=Lines(take),
+            ['/usr/bin/python3', '-m', 'benchmark.inside', json.dumps(told)],
+            files=files, cwd=ROOT, stdout=Lines(result),
             env={'PATH': '/usr/bin:/bin',
                  'PYTHONPATH': f'{tools}:{ROOT / "tests"}',
                  'PYTHONDONTWRITEBYTECODE': '1'})
     except NestedError as error:
         raise UserError(str(error)) from error
     if status:
-        raise UserError(f'measuring {part.name} in {configuration} ended with '
-                        f'status {status}; what was said stands above')
+        raise UserError(f'measuring ended with status {status}; what was said '
+                        'stands above.  --missing goes on with the rest')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The clock of the host that the emulator runs on, and its first KVM_RUN."""
+"""Time on the host that the emulator runs on, by its kernel's own clocks."""
 
 from __future__ import annotations
 
@@ -24,29 +24,68 @@ class FirstEntry:
     """
 
     def __enter__(self) -> 'FirstEntry':
-        self._write('tracing_on', '0')
-        self._write('trace_clock', 'mono')
+        _write('tracing_on', '0')
+        _write('trace_clock', 'mono')
         # What is first is kept, and the rest costs nothing much.
-        self._write('options/overwrite', '0')
-        self._write('buffer_size_kb', '64')
-        self._write('trace', '')
+        _write('options/overwrite', '0')
+        _write('buffer_size_kb', '64')
+        _write('trace', '')
         for event in EXEC, ENTRY:
-            self._write(f'events/{event}/enable', '1')
-        self._write('tracing_on', '1')
+            _write(f'events/{event}/enable', '1')
+        _write('tracing_on', '1')
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._write('tracing_on', '0')
+        _write('tracing_on', '0')
         for event in EXEC, ENTRY:
-            self._write(f'events/{event}/enable', '0')
+            _write(f'events/{event}/enable', '0')
 
     def nanoseconds(self) -> float:
         """How long it took."""
         return first_entry((TRACEFS / 'trace').read_text())
 
-    @staticmethod
-    def _write(name: str, text: str) -> None:
-        (TRACEFS / name).write_text(text)
+
+class FunctionTime:
+    """How long a function of the kernel took, with all that it called, while
+    this is entered: all calls together.  ValueError: this kernel cannot trace
+    it, or has none of that name."""
+
+    def __init__(self, function: str) -> None:
+        self._function = function
+        self.nanoseconds = 0.0
+
+    def __enter__(self) -> 'FunctionTime':
+        _write('tracing_on', '0')
+        _write('trace_clock', 'mono')
+        _write('buffer_size_kb', '8192')
+        try:
+            _write('set_ftrace_filter', self._function)
+        except OSError as error:
+            raise ValueError(self._function) from error
+        _write('current_tracer', 'function_graph')
+        _write('trace', '')
+        _write('tracing_on', '1')
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        _write('tracing_on', '0')
+        self.nanoseconds = durations((TRACEFS / 'trace').read_text())
+        _write('current_tracer', 'nop')
+        _write('set_ftrace_filter', '')
+
+
+def durations(trace: str) -> float:
+    """The sum of all durations in a function graph, in nanoseconds.
+
+    A call that was interrupted, or begun on one CPU and ended later, is two
+    lines, and the second one has the duration.
+    """
+    return sum(float(number) * 1000 for number in
+               re.findall(r'([\d.]+) us +\|', trace))
+
+
+def _write(name: str, text: str) -> None:
+    (TRACEFS / name).write_text(text)
 
 
 def first_entry(trace: str) -> float:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Measures one machine of one part, each variant in turn.
+"""Measures one machine after the other, each variant in turn.
 
-    python3 -m benchmark.inside '{"part": "remap", "configuration": ...}'
+    python3 -m benchmark.inside '[{"part": "remap", "configuration": ...}]'
 
 Runs where KVM is, which may be a nested host.  Each run's samples are a line
 of their own on stdout, which begins with RESULT.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 
+from .job import Job
 from .parts import PARTS
 from .variant import Variant
 
@@ -19,19 +20,14 @@ RESULT = 'bench-result: '
 
 
 def main() -> int:
-    """Run the job given on the command line."""
-    job = json.loads(sys.argv[1])
-    part = PARTS[job['part']]
-    chosen = [(Variant(name, emulator, tuple(settings)), repeats)
-              for name, emulator, settings, repeats in job['variants']]
-    for repeat in range(max(repeats for _, repeats in chosen)):
-        # Whoever comes first must not do so always.
-        order = chosen if repeat % 2 == 0 else chosen[::-1]
-        for variant, repeats in order:
-            if repeat >= repeats:
-                continue
-            samples = part.run(variant, job['configuration'])
-            print(RESULT + json.dumps({'variant': variant.name,
+    """Run the jobs given on the command line."""
+    for number, told in enumerate(json.loads(sys.argv[1])):
+        job = Job(PARTS[told['part']], told['configuration'],
+                  [(Variant(name, emulator, tuple(settings)), repeats)
+                   for name, emulator, settings, repeats in told['variants']])
+        for variant, repeat in job.order():
+            samples = job.part.run(variant, job.configuration)
+            print(RESULT + json.dumps({'job': number, 'variant': variant.name,
                                        'repeat': repeat,
                                        'samples': samples}), flush=True)
     return 0

@@ -42,11 +42,14 @@ class Part:
     plots: Sequence[Plot] = ()
     # Which of the variants are compared.
     variants: Sequence[str] = (STOCK, OURS)
-    # On the clock that counts instructions; the computer's else.
-    icount = True
+    # One table with a row for each measure; one for each measure else.
+    one_table = False
+    # Whether each machine needs a nested host that nobody used before: for
+    # its memory, or for what it does to it.
+    own_host = False
 
     def configurations(self, quick: bool) -> list[Configuration]:
-        """The machines, each of which gets a nested host of its own."""
+        """The machines."""
         raise NotImplementedError
 
     def repeats(self, _configuration: Configuration, _variant: str,

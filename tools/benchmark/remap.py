@@ -32,6 +32,7 @@ class Remap(Part):
     """Costs of a remap, and what it leaves the guest to do."""
     name = 'remap'
     title = 'shared_info is moved'
+    own_host = True
     variants = (STOCK, OURS, OURS_BY_MEMSLOT)
     measures = (
         Measure('remap', 'a remap', INSTRUCTIONS),
