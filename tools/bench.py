@@ -134,8 +134,8 @@ def measure(jobs: list[Job], everything: dict[str, Results],
         run = everything[job.part.name].add(job.configuration, variant,
                                             repeat, samples)
         first = job.part.measures[0]
-        note(f'{job.part.name}, {table.machine(job.configuration)}, {variant}, '
-             f'run {repeat + 1}: {first.title}: '
+        note(f'{job.part.name}, {table.machine(job.configuration)}, '
+             f'{variant}, run {repeat + 1}: {first.title}: '
              f'{table.number(run.values[first.key])} {first.unit} '
              f'({time.monotonic() - started:.0f} s)')
         write(file, everything)

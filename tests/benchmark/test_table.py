@@ -34,9 +34,10 @@ class WordsTest(unittest.TestCase):
         self.assertEqual('1.00 M', cell(Figure(1e6, 1e6, 1e6 + 100)))
 
     def test_ratios(self) -> None:
-        for ours, stock, text in ((100, 1500, '1/15.0'), (1, 250, '1/250'), (98, 100, '0.980'),
-                                  (100, 98, '1.020'), (0, 6, '0'),
-                                  (6, 0, '-'), (0, 0, '1'), (7, 7, '1')):
+        for ours, stock, text in ((100, 1500, '1/15.0'), (1, 250, '1/250'),
+                                  (98, 100, '0.980'), (100, 98, '1.020'),
+                                  (0, 6, '0'), (6, 0, '-'), (0, 0, '1'),
+                                  (7, 7, '1')):
             self.assertEqual(text, ratio(exact(ours), exact(stock)))
         self.assertEqual('-', ratio(None, exact(1)))
         self.assertEqual('-', ratio(exact(1), None))

@@ -11,7 +11,8 @@ from .results import Results
 COLOURS = ('#767676', '#1f6fb4', '#c2571a', '#2a8a57')
 MARKS = 'osD^'
 # The same file for the same results.
-METADATA: dict[str, dict[str, None]] = {'svg': {'Date': None}, 'png': {'Software': None}}
+METADATA: dict[str, dict[str, None]] = {
+    'svg': {'Date': None}, 'png': {'Software': None}}
 
 
 def points(plot: Plot, results: Results, variant: str

@@ -25,7 +25,8 @@ def tables(part: Part, results: Results) -> str:
         rows = measure_rows(measure, results)
         if rows:
             unit = f' ({measure.unit})' if measure.unit else ''
-            texts.append(f'**{measure.title[0].upper()}{measure.title[1:]}**{unit}\n\n{aligned(rows)}')
+            title = measure.title[0].upper() + measure.title[1:]
+            texts.append(f'**{title}**{unit}\n\n{aligned(rows)}')
     return '\n'.join(texts)
 
 

@@ -156,8 +156,10 @@ class OuterTest(unittest.TestCase):
 
     def test_icount(self) -> None:
         def text(icount: bool) -> str:
-            return ' '.join(Outer(Path('/qemu'), Path('/xen'), Path('/k'), '/i',
-                                  64, icount).command({'xen': 5, 'dom0': 6}))
+            outer = Outer(Path('/qemu'), Path('/xen'), Path('/k'), '/i', 64,
+                          icount)
+            return ' '.join(outer.command({'xen': 5, 'dom0': 6}))
+
         self.assertIn('-icount shift=0,sleep=off', text(True))
         self.assertIn('-cpu max,x2apic=off', text(True))
         self.assertNotIn('icount', text(False))
