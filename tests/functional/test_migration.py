@@ -8,115 +8,17 @@ vCPU.  What it may not lose is lost for good if it is lost once, so it is
 looked at after all is done.
 """
 
-import re
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
-from overlay_test import ExecuteError, OverlayTest, main
-from qemu.machine import QEMUMachine
+from overlay_test import main
+from overlay_test.migration import GFN, HVA, VCPUS, MigrationTest
 
 MIGRATIONS = 10
-VCPUS = 4
 # Beyond the words in which the 32-bit layout has the wallclock.
 PORTS = 2400
 
-HVA = ('-global', 'xen-overlay.shared-info=hva')
-GFN = ('-global', 'xen-overlay.shared-info=gfn')
-
 QUERIES = ('query-xen-overlay', 'query-xen-shared-info',
            'query-xen-vcpu-info')
-
-ENDED = ('completed', 'failed', 'cancelled')
-
-
-class MigrationTest(OverlayTest):
-    """The guest, and ways to move it."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self._scratch = tempfile.TemporaryDirectory()
-        self.addCleanup(self._scratch.cleanup)
-        self._left: list[QEMUMachine] = []
-
-    def path(self, name: str) -> str:
-        return str(Path(self._scratch.name) / name)
-
-    def launch_events(self, append: str, *arguments: str,
-                      smp: int = VCPUS) -> None:
-        self.launch_bare_metal('events', append, *arguments, smp=str(smp),
-                               memory='64')
-
-    def start_events(self, append: str, *arguments: str,
-                     smp: int = VCPUS) -> re.Match[str]:
-        """From power-on to where the guest takes commands."""
-        self.launch_events(f'cpus={smp} {append}', *arguments, smp=smp)
-        return self.wait_for(r'READY outside=(\d+) masked=(\d+)\n')
-
-    def command(self, letter: str, answer: str) -> re.Match[str]:
-        self.vm.console_socket.sendall(letter.encode())
-        return self.wait_for(answer)
-
-    def go(self) -> None:
-        self.command('g', 'GOING\n')
-
-    def rest(self) -> dict[str, int]:
-        """Bring all events to rest; what the guest counted, if it is
-        content."""
-        match = self.command('s', r'TOTAL (.*)\n')
-        totals = {name: int(number) for name, number in
-                  (pair.split('=') for pair in match.group(1).split())}
-        self.assertEqual(totals['sent'], totals['heard'])
-        return totals
-
-    def finish(self) -> None:
-        self.command('q', 'VERDICT: PASS')
-        self.vm.wait(timeout=60)
-        self.assertEqual(1, self.vm.exitcode())
-
-    def leave_machine(self) -> QEMUMachine:
-        """Make room for another one as self.vm; this one stays as it is."""
-        machine = self._vms.pop('default')
-        self._left.append(machine)
-        self._vms[f'left-{len(self._left)}'] = machine
-        self._unread = ''
-        return machine
-
-    def migrate_to(self, source: QEMUMachine,
-                   meanwhile: Callable[[], None] = lambda: None
-                   ) -> dict[str, int]:
-        """Move the guest of `source` to self.vm, which waits for it; what
-        `source` says of it."""
-        uri = f'unix:{self.path("migration")}'
-        self.vm.cmd('migrate-incoming', uri=uri)
-        source.cmd('migrate', uri=uri)
-        self.wait_for_migration(source, meanwhile)
-        info = source.cmd('query-migrate')
-        self.wait_for_migration(self.vm)
-        return info
-
-    def wait_for_migration(self, machine: QEMUMachine,
-                           meanwhile: Callable[[], None] = lambda: None
-                           ) -> None:
-        while True:
-            status = machine.cmd('query-migrate').get('status')
-            if status in ENDED:
-                self.assertEqual('completed', status, machine.get_log())
-                return
-            meanwhile()
-
-    def end_machine(self, machine: QEMUMachine) -> None:
-        machine.shutdown()
-        self.assertEqual(0, machine.exitcode(), machine.get_log())
-        self.check_log(machine)
-
-    def check_log(self, machine: QEMUMachine) -> None:
-        """Nothing the device did failed, and nobody complained."""
-        log = machine.get_log() or ''
-        for line in log.splitlines():
-            self.assertNotRegex(line, r'xen_overlay_\w+.* ret=-')
-            if 'exceeds the recommended cpus' not in line:
-                self.assertNotRegex(line, r'^qemu-system-\S+: ')
 
 
 class Events(MigrationTest):
@@ -170,6 +72,105 @@ class Events(MigrationTest):
         self.migrations('gsi=20', HVA, GFN, smp=1, number=4)
         self.leave_machine()
         self.migrations('upcall=1 own=0-3', HVA, GFN, number=4)
+
+    def test_event_after_the_last_pass_but_one(self) -> None:
+        """What KVM writes when all vCPUs have stopped, to pages that were
+        sent long ago, comes along: the bit in shared_info, and the selector
+        in a vcpu_info of the guest's own.  Each of the vCPUs but the first
+        is halted."""
+        for backend in (HVA, GFN):
+            ready = self.start_events('own=0-3 ports=20', *backend)
+            source = self.leave_machine()
+            self.launch_events('', *backend, '-incoming', 'defer')
+            source.cmd('migrate-set-capabilities', capabilities=[
+                {'capability': 'pause-before-switchover', 'state': True}])
+            uri = f'unix:{self.path("migration")}'
+            self.vm.cmd('migrate-incoming', uri=uri)
+            source.cmd('migrate', uri=uri)
+            while source.cmd('query-migrate')['status'] != 'pre-switchover':
+                pass
+            source.cmd('xen-event-inject', port=int(ready.group(1)))
+            source.cmd('migrate-continue', state='pre-switchover')
+            self.wait_for_migration(source)
+            self.wait_for_migration(self.vm)
+            self.end_machine(source)
+            self.go()
+            self.assertEqual(1, self.rest()['outside'])
+            self.finish()
+            self.leave_machine()
+
+
+class Snapshot(MigrationTest):
+    """Saved and loaded: by whom saved it, by one that has just started, and
+    by one whose guest is younger than the snapshot."""
+
+    GUEST = f'own=2,3 ports={PORTS}'
+    DISK = ('-blockdev', 'file,node-name=file,filename={file}', '-blockdev',
+            'qcow2,node-name=disk,file=file')
+    JOB = {'tag': 'moment', 'vmstate': 'disk', 'devices': ['disk']}
+
+    def job(self, command: str, **arguments: object) -> None:
+        """Run a job to its end."""
+        self.vm.cmd(command, **{'job-id': 'job', **arguments})
+        while True:
+            job, = self.vm.cmd('query-jobs')
+            if job['status'] == 'concluded':
+                break
+        self.assertNotIn('error', job)
+        self.vm.cmd('job-dismiss', id='job')
+
+    def make_disk(self) -> list[str]:
+        """The arguments for it."""
+        file = self.path('disk')
+        Path(file).touch()
+        self.launch_events('cpus=1', '-S', '-blockdev',
+                           f'file,node-name=file,filename={file}', smp=1)
+        self.job('blockdev-create', options={
+            'driver': 'qcow2', 'file': 'file', 'size': 1 << 20})
+        self.end_machine(self.leave_machine())
+        return [argument.format(file=file) for argument in self.DISK]
+
+    def content(self, masked: str) -> None:
+        """The guest goes on where it was, with nothing missing."""
+        self.rest()
+        self.command('u', rf'HEARD masked={masked}\n')
+        self.go()
+        self.rest()
+
+    def snapshots(self, saver: tuple[str, ...],
+                  loader: tuple[str, ...]) -> None:
+        disk = self.make_disk()
+        masked = self.start_events(self.GUEST, *saver, *disk).group(2)
+        self.go()
+        self.rest()
+        self.go()
+        self.job('snapshot-save', **self.JOB)
+        self.content(masked)
+        self.job('snapshot-load', **self.JOB)
+        self.vm.cmd('cont')
+        self.content(masked)
+        self.end_machine(self.leave_machine())
+
+        self.launch_events(f'cpus={VCPUS} {self.GUEST}', *loader, *disk,
+                           '-loadvm', 'moment')
+        self.content(masked)
+        self.finish()
+        self.check_log(self.vm)
+        self.leave_machine()
+
+        self.start_events(self.GUEST, *loader, *disk)
+        self.job('snapshot-load', **self.JOB)
+        self.vm.cmd('cont')
+        self.content(masked)
+        self.finish()
+        self.check_log(self.vm)
+        self.leave_machine()
+
+    def test_hva(self) -> None:
+        self.snapshots(HVA, HVA)
+
+    def test_gfn_to_hva(self) -> None:
+        self.snapshots(GFN, HVA)
 
 
 if __name__ == '__main__':

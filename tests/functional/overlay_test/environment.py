@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = ROOT / 'build'
 EMULATOR = BUILD / 'qemu-system-x86_64'
+MIGRATABLE_STOCK = BUILD / 'qemu-stock-migratable-system-x86_64'
 KVM_CONTRACT_TEST = BUILD / 'xen-overlay/tests/unit/kvm-contract-test'
 GUESTS = BUILD / 'xen-overlay' / 'tests' / 'guest'
 XEN_INSPECT = ROOT / 'tools' / 'xen-inspect'

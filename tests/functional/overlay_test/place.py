@@ -23,7 +23,8 @@ from pathlib import Path
 
 from nested import kernel, xen_kvm
 from overlay_test.environment import (EMULATOR, GUESTS, KVM_CONTRACT_TEST,
-                                      LINUX_GUEST, ROOT, XEN_INSPECT)
+                                      LINUX_GUEST, MIGRATABLE_STOCK, ROOT,
+                                      XEN_INSPECT)
 
 # Seconds for a test: a guest that hangs must end before the runner loses its
 # patience.  The host's limit is for what a test cannot end by itself.
@@ -149,6 +150,8 @@ def _what_it_needs(test: unittest.TestCase
     files += [*GUESTS.glob('*.elf'), KVM_CONTRACT_TEST, XEN_INSPECT,
               *XEN_INSPECT.parent.glob('xen_inspect/*.py')]
     files += LINUX_GUEST.iterdir() if LINUX_GUEST.is_dir() else []
+    if getattr(test, 'needs_migratable_stock', False):
+        files += [MIGRATABLE_STOCK, MIGRATABLE_STOCK.resolve()]
     selftests = {name: _selftests(name)
                  for name in getattr(test, 'needs_selftests_of', ())
                  if name in kernel.NAMES}

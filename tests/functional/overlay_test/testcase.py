@@ -23,6 +23,9 @@ ACCEL = 'kvm,xen-version=0x40011,kernel-irqchip=split'
 # What isa-debug-exit makes of the guest's verdicts (tests/guest/README.md).
 EXIT_PASS = 1
 
+# How long, in seconds, a guest may say nothing while it is waited for.
+SILENCE = 400
+
 # A bare-metal guest's verdict that is no pass, and Linux's last words.
 FAILED = r'VERDICT: (FAIL|ERROR|SKIP)|Kernel panic'
 
@@ -157,7 +160,13 @@ class OverlayTest(QemuSystemTest):
             self._unread += text
 
     def _receive(self) -> str:
-        text = self.vm.console_socket.recv(4096).decode(errors='replace')
+        self.vm.console_socket.settimeout(SILENCE)
+        try:
+            text = self.vm.console_socket.recv(4096).decode(errors='replace')
+        except TimeoutError:
+            self.fail(f'silence for {SILENCE} s.  Before, the guest said:\n'
+                      f'{self.console_text()}\n'
+                      f'QEMU said:\n{self.vm.get_log()}')
         self._console_text += text
         return text
 
