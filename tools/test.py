@@ -106,6 +106,10 @@ def main() -> int:
     totals = Totals()
     runs = [Run('unit', 'unit')] if 'unit' in suites else []
     if 'functional' in suites:
+        if not arguments.names or any('stock' in name
+                                      for name in arguments.names):
+            emulator.build_migratable_stock(arguments.with_qemu_source,
+                                            arguments.configure)
         sys.path.insert(0, str(ROOT / 'tests'))
         import linux_guest      # needs the packages installed above
         linux_guest.prepare()

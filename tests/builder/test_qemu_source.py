@@ -365,6 +365,53 @@ class StockTest(Bed):
         self.assert_stock()
 
 
+class VariantTest(Bed):
+    """Stock QEMU with one patch of its own."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.variant = self.build / 'variant/qemu-src'
+        self.patch = self.root / 'alone.patch'
+        self.patch.write_text(patch('main.c', 'int main(void)', 'alone'))
+        self.prepare()
+        self.prepare_variant()
+
+    def prepare_variant(self) -> str:
+        """Prepare it; returns what was said."""
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            qemu_source.prepare_variant(self.patch, self.variant, self.tree)
+        return said.getvalue()
+
+    def assert_patched(self, line: str) -> None:
+        for name in FILES:
+            text = (self.variant / name).read_text()
+            if name == 'main.c':
+                self.assertEqual(line, text.splitlines()[0])
+            else:
+                self.assertEqual(FILES[name], text)
+        self.assertEqual(self.PATCHED, self.first_lines())
+
+    def test_patched(self) -> None:
+        self.assert_patched('alone')
+
+    def test_again_touches_nothing(self) -> None:
+        before = snapshot(self.variant)
+        self.assertEqual('', self.prepare_variant())
+        self.assertEqual(before, snapshot(self.variant))
+
+    def test_changed(self) -> None:
+        (self.variant / 'VERSION').write_text('mine\n')
+        self.prepare_variant()
+        self.assert_patched('alone')
+
+    def test_another_patch(self) -> None:
+        self.patch.write_text(patch('main.c', 'int main(void)', 'other'))
+        self.prepare_variant()
+        self.assert_patched('other')
+
+
+
 class OwnTreeTest(Bed):
     """A tree of the user's as the base."""
 

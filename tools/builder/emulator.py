@@ -11,8 +11,9 @@ import subprocess
 from pathlib import Path
 
 from . import ninja, packages, qemu_source
-from .paths import (EMULATOR, QEMU_BUILD, ROOT, STOCK_BUILD,
-                    STOCK_EMULATOR)
+from .paths import (EMULATOR, MIGRATABLE_BUILD, MIGRATABLE_EMULATOR,
+                    MIGRATABLE_PATCH, MIGRATABLE_SOURCE, QEMU_BUILD, ROOT,
+                    STOCK_BUILD, STOCK_EMULATOR)
 from .say import UserError, step
 
 # Where Debian's packages have it (packages.FIRMWARE).
@@ -65,6 +66,17 @@ def build_stock(own_source: Path | None = None,
     qemu_source.prepare(own=own_source)
     source = qemu_source.prepare_stock()
     return _build(source, STOCK_BUILD, STOCK_EMULATOR, 'stock QEMU', options)
+
+
+def build_migratable_stock(own_source: Path | None = None,
+                           options: list[str] | None = None) -> Path:
+    """Build the emulator as it is without us, but that it lets Xen guests be
+    migrated: to exchange streams with."""
+    packages.ensure(packages.BUILDING + packages.FIRMWARE)
+    qemu_source.prepare(own=own_source)
+    source = qemu_source.prepare_variant(MIGRATABLE_PATCH, MIGRATABLE_SOURCE)
+    return _build(source, MIGRATABLE_BUILD, MIGRATABLE_EMULATOR,
+                  'stock QEMU, migratable', options)
 
 
 def _build(source: Path, directory: Path, link: Path, what: str,

@@ -21,6 +21,12 @@ STOCK_SOURCE = BUILD / 'stock' / QEMU_SOURCE.name
 STOCK_BUILD = BUILD / 'stock' / QEMU_BUILD.name
 STOCK_EMULATOR = BUILD / 'qemu-stock-system-x86_64'
 
+# The same with one patch, so that streams can be exchanged with it.
+MIGRATABLE_PATCH = ROOT / 'tests' / 'qemu' / 'stock-migratable.patch'
+MIGRATABLE_SOURCE = BUILD / 'stock-migratable' / QEMU_SOURCE.name
+MIGRATABLE_BUILD = BUILD / 'stock-migratable' / QEMU_BUILD.name
+MIGRATABLE_EMULATOR = BUILD / 'qemu-stock-migratable-system-x86_64'
+
 COMPILER_CACHE = BUILD / 'ccache'
 
 # Our own meson project, with unit tests and test guests.

@@ -86,6 +86,27 @@ def prepare_stock(tree: Path = QEMU_SOURCE,
     return stock
 
 
+def prepare_variant(patch: Path, variant: Path,
+                    tree: Path = QEMU_SOURCE) -> Path:
+    """Make `variant` the QEMU that `tree` has below our series, with `patch`
+    alone on it; returns it."""
+    base = _commit(tree, BASE_TAG)
+    digest = hashlib.sha256(f'{base}'.encode() + patch.read_bytes())
+    tag = f'variant-{digest.hexdigest()[:32]}'
+    wanted = _commit(variant, tag) if (variant / '.git').exists() else None
+    if (wanted and _commit(variant, 'HEAD') == wanted
+            and not _dirty(variant)):
+        return variant
+    step(f'preparing the QEMU source with {patch.name} alone')
+    shutil.rmtree(variant, ignore_errors=True)
+    _git(tree, 'worktree', 'prune')
+    _git(tree, 'worktree', 'add', '--quiet', '--detach', str(variant),
+         BASE_TAG)
+    _apply(variant, patch)
+    _git(variant, 'tag', '--force', tag)
+    return variant
+
+
 # -- the tree without our patches ------------------------------------------
 
 

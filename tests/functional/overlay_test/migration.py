@@ -22,10 +22,15 @@ class MigrationTest(OverlayTest):
     """The guest, and ways to move it."""
 
     def setUp(self) -> None:
+        self._left: list[QEMUMachine] = []
         super().setUp()
         self._scratch = tempfile.TemporaryDirectory()
         self.addCleanup(self._scratch.cleanup)
-        self._left: list[QEMUMachine] = []
+
+    @property
+    def vm(self) -> QEMUMachine:
+        """The one in use now; each has a name, and so a log, of its own."""
+        return self.get_vm(name=f'machine-{len(self._left)}')
 
     def path(self, name: str) -> str:
         return str(Path(self._scratch.name) / name)
@@ -64,9 +69,8 @@ class MigrationTest(OverlayTest):
 
     def leave_machine(self) -> QEMUMachine:
         """Make room for another one as self.vm; this one stays as it is."""
-        machine = self._vms.pop('default')
+        machine = self.vm
         self._left.append(machine)
-        self._vms[f'left-{len(self._left)}'] = machine
         self._unread = ''
         return machine
 

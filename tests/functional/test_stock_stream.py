@@ -1,0 +1,83 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Streams go to and fro between ours and stock QEMU 10.0.
+
+Stock QEMU refuses to migrate any Xen guest.  The one here has one line less,
+which says so (tests/qemu/stock-migratable.patch), and is stock otherwise.
+"""
+
+from overlay_test import main
+from overlay_test.environment import MIGRATABLE_STOCK
+from overlay_test.migration import GFN, HVA, MigrationTest
+
+VCPUS = 2
+ROUNDS = 5
+
+# Stock QEMU crashes at its end where there is one.
+NO_NIC = ('-nic', 'none')
+
+
+class StockStream(MigrationTest):
+    """The guest that counts its events, here and there."""
+
+    needs_migratable_stock = True
+
+    def setUp(self) -> None:
+        super().setUp()
+        if not MIGRATABLE_STOCK.exists():
+            self.skipTest('stock QEMU for this is not built; '
+                          './test functional stock_stream does')
+        self.own = self.qemu_bin
+
+    def use(self, stock: bool) -> None:
+        """Which emulator the next machine is."""
+        self.qemu_bin = str(MIGRATABLE_STOCK.resolve()) if stock else self.own
+
+    def incoming(self, stock: bool, backend: tuple[str, ...]) -> None:
+        self.use(stock)
+        self.launch_events('', *NO_NIC, *(() if stock else backend),
+                           '-incoming', 'defer', smp=VCPUS)
+
+    def there_and_back(self, backend: tuple[str, ...],
+                       other: tuple[str, ...]) -> list[dict[str, int]]:
+        """From ours to stock's, back into ours in another mode, and so on;
+        what was said of each migration."""
+        self.use(stock=False)
+        self.start_events('own=0,1 ports=100', *NO_NIC, *backend, smp=VCPUS)
+        infos = []
+        stock = False
+        for mode in (other, backend) * 2:
+            source = self.leave_machine()
+            stock = not stock
+            self.incoming(stock, mode)
+            infos.append(self.migrate_to(source))
+            source.shutdown()
+            self.assertEqual(0, source.exitcode(), source.get_log())
+        self.go()
+        self.rest()
+        self.finish()
+        return infos
+
+    def test_hva_and_gfn(self) -> None:
+        self.there_and_back(HVA, GFN)
+        self.leave_machine()
+        self.there_and_back(GFN, HVA)
+
+    def test_downtime(self) -> None:
+        """Not judged, but shown."""
+        for stock in (True, False, True, False):
+            self.use(stock)
+            self.start_events('own=0,1', *NO_NIC, smp=VCPUS)
+            downtimes = []
+            for _ in range(ROUNDS):
+                source = self.leave_machine()
+                self.incoming(stock, ())
+                downtimes.append(self.migrate_to(source)['downtime'])
+                source.shutdown()
+            self.vm.shutdown()
+            self.leave_machine()
+            print('stock' if stock else 'ours', 'downtimes in ms', downtimes)
+
+
+if __name__ == '__main__':
+    main()
