@@ -22,11 +22,12 @@ SHORT = 100
 LONG = 1000
 
 # Items of the host's (C-36, C-37), of the 64-bit width, of a vCPU without a
-# slot, and of a reset; everything else must have been checked.
+# slot, of a reset, and of sleep; everything else must have been checked.
 HOST = {36, 37}
 WIDE = {4, 5, 40, 41}
 BEYOND_SLOTS = {31, 32}
 RESET = {44}
+SLEEP = {45}
 
 
 class Conformance(OverlayTest):
@@ -35,10 +36,10 @@ class Conformance(OverlayTest):
     def conform(self, delivery: int, skipped: set[int], *arguments: str,
                 guest: str = 'conformance', machine: str = 'q35',
                 vcpus: int = VCPUS, loops: int = SHORT, seed: int = 1,
-                reset: bool = False) -> None:
+                reset: bool = False, sleep: bool = False) -> None:
         """Run all items; just those that are named may be skipped."""
         append = (f'delivery={delivery} loops={loops} seed={seed} '
-                  f'cpus={vcpus} reset={int(reset)}')
+                  f'cpus={vcpus} reset={int(reset)} sleep={int(sleep)}')
         self.launch_bare_metal(guest, append, *arguments, reboot=reset,
                                machine=machine, smp=str(vcpus))
         self.wait_for(r'VERDICT: .*\n', failure='(?!)')
@@ -54,35 +55,37 @@ class Conformance(OverlayTest):
         self.vm.wait(timeout=60)
 
     def test_every_item(self) -> None:
-        """The one with the most vCPUs, the longest races, and a reset."""
+        """The one with the most vCPUs, the longest races, sleep and a
+        reset."""
         self.conform(VECTOR, HOST, vcpus=VCPUS_BEYOND_SLOTS, loops=LONG,
-                     reset=True)
+                     reset=True, sleep=True)
 
     def test_gfn(self) -> None:
         """KVM told by frame number, as before Linux 6.9."""
         self.conform(VECTOR, HOST | BEYOND_SLOTS | RESET,
-                     '-global', 'xen-overlay.shared-info=gfn', seed=2)
+                     '-global', 'xen-overlay.shared-info=gfn', seed=2,
+                     sleep=True)
 
     def test_upcall_vector(self) -> None:
         self.conform(UPCALL_VECTOR, HOST | BEYOND_SLOTS | RESET, seed=3,
-                     machine='pc')
+                     machine='pc', sleep=True)
 
     def test_gsi(self) -> None:
         """And the page moved by memslots."""
-        self.conform(GSI, HOST | BEYOND_SLOTS | RESET,
+        self.conform(GSI, HOST | BEYOND_SLOTS | RESET | SLEEP,
                      '-global', 'xen-overlay.remap-method=memslot', seed=4)
 
     def test_intx(self) -> None:
-        self.conform(INTX, HOST | BEYOND_SLOTS | RESET,
+        self.conform(INTX, HOST | BEYOND_SLOTS | RESET | SLEEP,
                      '-global', 'xen-overlay.shared-info=gfn', seed=5,
                      machine='pc')
 
     def test_32_bits(self) -> None:
-        self.conform(VECTOR, HOST | WIDE | BEYOND_SLOTS | RESET,
+        self.conform(VECTOR, HOST | WIDE | BEYOND_SLOTS | RESET | SLEEP,
                      guest='conformance32', seed=6)
 
     def test_32_bits_gfn(self) -> None:
-        self.conform(GSI, HOST | WIDE | BEYOND_SLOTS | RESET,
+        self.conform(GSI, HOST | WIDE | BEYOND_SLOTS | RESET | SLEEP,
                      '-global', 'xen-overlay.shared-info=gfn',
                      '-global', 'xen-overlay.remap-method=memslot',
                      guest='conformance32', seed=7, machine='pc')

@@ -54,6 +54,9 @@ void callback_rewrites_wallclock(Item &); // C-38
 void no_stray_wallclock(Item &);          // C-40
 void latch_back_and_forth(Item &);        // C-41
 
+// sleep.cpp
+void sleep_keeps_all(Item &); // C-45
+
 // reset.cpp
 void soft_reset_at_zero(Item &);        // C-16
 void soft_reset(Item &);                // C-42

@@ -87,6 +87,7 @@ constexpr Entry kItems[] = {
     {39, "wallclock is not torn", wallclock_not_torn},
     {40, "no stray wallclock", no_stray_wallclock},
     {41, "latch back and forth", latch_back_and_forth},
+    {45, "sleep keeps all", sleep_keeps_all},
     {42, "soft reset", soft_reset},
     {16, "soft reset at frame 0", soft_reset_at_zero},
     {43, "soft reset is synchronous", soft_reset_is_synchronous},
@@ -133,6 +134,7 @@ void guest_main()
     options.loops = option("loops", 1000);
     options.msr = option("msr", 0) != 0;
     options.reset = option("reset", 0) != 0;
+    options.sleep = option("sleep", 0) != 0;
     const std::uint64_t expected = option("cpus", 0);
     end_of_options();
     if (options.delivery > kIntx) {

@@ -54,6 +54,7 @@ struct Options {
     std::uint64_t loops;
     bool msr;
     bool reset;
+    bool sleep;
 };
 
 extern Options options;

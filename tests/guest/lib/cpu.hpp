@@ -22,6 +22,11 @@ inline std::uint8_t inb(std::uint16_t port)
     return value;
 }
 
+inline void outw(std::uint16_t port, std::uint16_t value)
+{
+    asm volatile("outw %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
 struct CpuidResult {
     std::uint32_t eax, ebx, ecx, edx;
 };

@@ -37,6 +37,7 @@ constexpr std::uint32_t kNoMoreMs = 300;
 Cpu cpus[MAX_CPUS];
 std::uint32_t ids = 1;
 unsigned arrived = 1;
+void (*wakeup_of_first)();
 
 void wake(unsigned)
 {
@@ -71,6 +72,9 @@ extern "C" [[noreturn]] void ap_boot(unsigned number)
     interrupts_init_cpu(id);
     lapic_init();
     Cpu &cpu = cpus[id];
+    if (id == 0 && wakeup_of_first) {
+        wakeup_of_first();
+    }
     if (!cpu.present) {
         cpu.id = id;
         cpu.apic_id = lapic_id();
@@ -156,6 +160,16 @@ bool finish_work(Cpu &cpu, std::uint32_t milliseconds)
     }
     (void)restart(cpu);
     return false;
+}
+
+void smp_set_wakeup(void (*wakeup)())
+{
+    wakeup_of_first = wakeup;
+}
+
+std::uint32_t smp_entry()
+{
+    return kTrampoline;
 }
 
 void stop(Cpu &cpu)

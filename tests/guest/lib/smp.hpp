@@ -73,6 +73,13 @@ void stop(Cpu &cpu);
 // INIT and SIPI; false if it did not come up.
 [[nodiscard]] bool restart(Cpu &cpu);
 
+// What the first CPU does when it comes by the way of the others, after the
+// machine slept (sleep.cpp). It does not return.
+void smp_set_wakeup(void (*wakeup)());
+
+// Where they all come in, in real mode; below 1 MiB, page-aligned.
+[[nodiscard]] std::uint32_t smp_entry();
+
 // SIPI only, for one that stop() has stopped.
 [[nodiscard]] bool start(Cpu &cpu);
 

@@ -24,6 +24,7 @@ constexpr char kTaken = '\1';
 
 std::uint64_t hole;
 const hvm_start_info *loaded;
+std::uint64_t loaded_rsdp;
 
 // The next word at or behind `position`, or nullptr.
 char *word_from(std::size_t &position)
@@ -163,6 +164,7 @@ void find_hole(const hvm_start_info &info)
 void start_info_init(const hvm_start_info *info)
 {
     loaded = info;
+    loaded_rsdp = info->rsdp_paddr;
     if (info->magic != XEN_HVM_START_MAGIC_VALUE) {
         error("no PVH start info: magic is ", Hex{info->magic});
     }
@@ -187,6 +189,11 @@ void start_info_init(const hvm_start_info *info)
 const hvm_start_info &start_info()
 {
     return *loaded;
+}
+
+std::uint64_t rsdp()
+{
+    return loaded_rsdp;
 }
 
 std::uint64_t option(const char *key, std::uint64_t otherwise)

@@ -55,6 +55,9 @@ void start_info_init(const hvm_start_info *info);
 // As the loader left it; only until something is written to where that is.
 const hvm_start_info &start_info();
 
+// Where ACPI's tables begin (RSDP); 0 if there are none.
+[[nodiscard]] std::uint64_t rsdp();
+
 // The value of `key=` on the command line, or `otherwise` if it is not there.
 // Prints the outcome, so that a log says what was run. A value that is not a
 // number, or a key given twice, ends the guest with an error.
