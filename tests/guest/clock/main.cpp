@@ -6,14 +6,19 @@
 // passed since, the guest's own TSC says (xen/include/public/xen.h). So only a
 // guest can tell the time: from outside, the age of the update is not known.
 //
-// Method: maps shared_info, then says the time, in nanoseconds since 1970, for
-// each byte that comes on COM1. Somebody with a clock compares, and may have
-// stopped the machine meanwhile.
+// Method: maps shared_info, then does what bytes on COM1 ask for. Somebody with
+// a clock compares, and may have stopped the machine meanwhile.
 //
-// Options: times=N  how often, before it ends (1)
+//   t  say the time, in nanoseconds since 1970
+//   3  be a 32-bit guest: the wallclock has another place for those
+//   6  be a 64-bit guest again
+//   r  reboot
+//
+// Options: times=N  how often to say the time, before it ends (1)
 #include <cstddef>
 #include <cstdint>
 
+#include "abi/hypercall.hpp"
 #include "abi/layout.hpp"
 #include "abi/types.hpp"
 #include "console.hpp"
@@ -22,6 +27,7 @@
 #include "report.hpp"
 #include "shared_info.hpp"
 #include "start_info.hpp"
+#include "system_time.hpp"
 #include "xen.hpp"
 
 namespace xovl::guest
@@ -33,48 +39,62 @@ namespace
 constexpr std::uint64_t kNanoseconds = 1000000000;
 
 alignas(abi::kPageSize) volatile std::byte page[abi::kPageSize];
+unsigned width = 64;
 
-const volatile abi::SharedInfo64 &shared_info()
+template <typename Layout>
+const volatile Layout &shared_info()
 {
-    return reinterpret_cast<const volatile abi::SharedInfo64 &>(page);
+    return reinterpret_cast<const volatile Layout &>(page);
 }
 
-// Nanoseconds of this vCPU's clock, now.
+// vcpu_info[0].time is where it is in both widths.
 std::uint64_t system_time()
 {
-    const volatile auto &time = shared_info().vcpu_info[0].time;
-    for (;;) {
-        const std::uint32_t version = time.version;
-        const std::uint64_t ticks = rdtsc() - time.tsc_timestamp;
-        const std::int8_t shift = time.tsc_shift;
-        const std::uint64_t shifted =
-            shift < 0 ? ticks >> -shift : ticks << shift;
-        const auto passed = static_cast<std::uint64_t>(
-            static_cast<unsigned __int128>(shifted) * time.tsc_to_system_mul >>
-            32);
-        const std::uint64_t now = time.system_time + passed;
-        if ((version & 1) == 0 && version != 0 && version == time.version) {
-            return now;
-        }
-        pause();
-    }
+    return read_clock(shared_info<abi::SharedInfo64>().vcpu_info[0])
+        .at(rdtsc());
 }
 
 // Nanoseconds since 1970.
-std::uint64_t wallclock()
+template <typename Layout>
+std::uint64_t read_wallclock(const volatile std::uint32_t &seconds_high)
 {
+    const volatile Layout &info = shared_info<Layout>();
     for (;;) {
-        const std::uint32_t version = shared_info().wc_version;
+        const std::uint32_t version = info.wc_version;
         const std::uint64_t seconds =
-            std::uint64_t{shared_info().wc_sec_hi} << 32 | shared_info().wc_sec;
-        const std::uint64_t now =
-            seconds * kNanoseconds + shared_info().wc_nsec;
-        if ((version & 1) == 0 && version != 0 &&
-            version == shared_info().wc_version) {
+            std::uint64_t{seconds_high} << 32 | info.wc_sec;
+        const std::uint64_t now = seconds * kNanoseconds + info.wc_nsec;
+        if ((version & 1) == 0 && version != 0 && version == info.wc_version) {
             return now;
         }
         pause();
     }
+}
+
+std::uint64_t wallclock()
+{
+    return width == 64
+               ? read_wallclock<abi::SharedInfo64>(
+                     shared_info<abi::SharedInfo64>().wc_sec_hi)
+               : read_wallclock<abi::SharedInfo32>(
+                     shared_info<abi::SharedInfo32>().arch.wc_sec_hi);
+}
+
+void set_width(unsigned bits)
+{
+    latch_width(bits);
+    width = bits;
+    print("WIDTH ", width, "\n");
+}
+
+[[noreturn]] void reboot()
+{
+    print("REBOOT\n");
+    console_drain();
+    const abi::sched_shutdown argument{abi::SHUTDOWN_reboot};
+    (void)hypercall(abi::HYPERVISOR_sched_op, abi::SCHEDOP_shutdown,
+                    address_of(argument));
+    halt_forever();
 }
 
 } // namespace
@@ -93,11 +113,25 @@ void guest_main()
         fail("mapping shared_info returned ", result);
     }
     print("READY\n");
-    for (std::uint64_t said = 0; said < times; ++said) {
-        if (!console_wait_for_byte()) {
+    for (std::uint64_t said = 0; said < times;) {
+        switch (console_read_byte()) {
+        case 't':
+            print("TIME ", wallclock() + system_time(), "\n");
+            ++said;
+            break;
+        case '3':
+            set_width(32);
+            break;
+        case '6':
+            set_width(64);
+            break;
+        case 'r':
+            reboot();
+        case '\0':
             error("it needs COM1 to be asked by, and there is none");
+        default:
+            break;
         }
-        print("TIME ", wallclock() + system_time(), "\n");
     }
     if (times == 0) {
         skip("times=0, so the time was not asked for");
