@@ -48,8 +48,8 @@ class PartsTest(unittest.TestCase):
 
     def test_events(self) -> None:
         self.assertEqual(
-            {'self': [7], MOVED: [8], 'most-while-moved': [900]},
-            typical({'self': [7], MOVED: [900, 8, 7]}))
+            {'self': [7, 7], MOVED: [8], 'most-while-moved': [900]},
+            typical({'self': [7, 7, 99], MOVED: [900, 8, 7]}))
         self.assertEqual({'lost-while-moved': [40]},
                          typical({'lost-while-moved': [40], MOVED: []}))
 
@@ -58,7 +58,11 @@ class PartsTest(unittest.TestCase):
                          rollup(ROLLUP))
 
     def test_what_a_remap_leaves_to_do(self) -> None:
-        self.assertEqual([15, 27], with_touch([10, 20], [105, 107], 100))
+        self.assertEqual(
+            {'remap-and-touch': [16, 27], 'fresh-and-touch': [40, 51]},
+            with_touch({'touch': [100], 'remap-of-touched': [10, 20],
+                        'touch-after': [106, 107], 'fresh': [30, 40],
+                        'touch-after-fresh': [110, 111]}))
 
     def test_in_exits(self) -> None:
         found = derived({'remap': [20, 40], 'exit': [10]},

@@ -43,7 +43,7 @@ class ResultsTest(unittest.TestCase):
 
     def test_orders(self) -> None:
         self.assertEqual(['stock', 'ours'], self.results.variants())
-        self.assertEqual([LARGE, SMALL, OTHER],
+        self.assertEqual([SMALL, LARGE, OTHER],
                          self.results.configurations())
 
     def test_written_and_read(self) -> None:

@@ -68,7 +68,7 @@ class Events(Part):
 
 def typical(samples: Samples) -> Samples:
     """Without what the host does besides, such as its timer's tick."""
-    found = {name: without_highest(values)
+    found = {name: without_highest(values) if len(values) > 1 else values
              for name, values in samples.items() if name != MOVED}
     # With one CPU for both vCPUs: a few instructions, or whole time slices.
     if samples.get(MOVED):

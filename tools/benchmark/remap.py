@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean
 
 from .part import INSTRUCTIONS, Configuration, Measure, Part, Plot
-from .samples import Samples
+from .samples import Samples, without_highest
 from .variant import OURS, OURS_BY_MEMSLOT, STOCK, Variant
 
 # What KVM is asked, and what it does: functions of its, in groups.
@@ -102,16 +102,13 @@ class Remap(Part):
                 after = counts.read()
             fresh = guest.told('f')
             guest.end()
-        touch = samples['touch'][0]
-        samples['remap-and-touch'] = with_touch(
-            samples['remap-of-touched'], samples['touch-after'], touch)
+        samples['exit'] = without_highest(samples['exit'])
         samples['fresh'] = fresh['remap-fresh']
-        samples['fresh-and-touch'] = with_touch(
-            fresh['remap-fresh'], fresh['touch-after-fresh'], touch)
+        samples['touch-after-fresh'] = fresh['touch-after-fresh']
         for key, group in CALLS.items():
             samples[key] = [sum(after[name] - before[name] for name in group)
                             / LOOPS]
-        return samples | derived(samples, clock)
+        return samples | with_touch(samples) | derived(samples, clock)
 
     def on_xen(self, configuration: Configuration) -> Samples | None:
         from .xen import measured
@@ -122,13 +119,19 @@ class Remap(Part):
         samples = measured('remap_cost', f'loops={LOOPS}',
                            int(configuration['vcpus']),
                            int(configuration['memory']))
+        samples['exit'] = without_highest(samples['exit'])
         return samples | derived(samples, samples)
 
 
-def with_touch(remaps: list[float], touches: list[float],
-               touch: float) -> list[float]:
+def with_touch(samples: Samples) -> Samples:
     """Remaps, each with what touching all RAM costs more afterwards."""
-    return [remap + later - touch for remap, later in zip(remaps, touches)]
+    # The one without a remap can have been hit by the host's timer.
+    touch = min(samples['touch'] + samples['touch-after'])
+    return {key: [cost + later - touch for cost, later
+                  in zip(samples[remap], samples[after])]
+            for key, remap, after in (
+                ('remap-and-touch', 'remap-of-touched', 'touch-after'),
+                ('fresh-and-touch', 'fresh', 'touch-after-fresh'))}
 
 
 def derived(samples: Samples, clock: Samples) -> Samples:

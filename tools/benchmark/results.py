@@ -51,12 +51,13 @@ class Results:
             self.runs, key=lambda run: run.repeat)))
 
     def configurations(self) -> list[Configuration]:
-        """In the order in which they first came."""
+        """By memory, then by vCPUs; those with more to them last."""
         found: list[Configuration] = []
         for run in self.runs:
             if run.configuration not in found:
                 found.append(run.configuration)
-        return found
+        return sorted(found, key=lambda one: (
+            len(one), one.get('memory', 0), one.get('vcpus', 0)))
 
     def figure(self, measure: str, variant: str,
                configuration: Configuration) -> Figure | None:

@@ -45,8 +45,8 @@ def run_value(samples: Sequence[float]) -> float:
 
 
 def without_highest(samples: Sequence[float]) -> list[float]:
-    """All but the highest fiftieth."""
-    return sorted(samples)[:len(samples) - len(samples) // 50]
+    """All but the highest fiftieth, and but the highest one at least."""
+    return sorted(samples)[:len(samples) - max(1, len(samples) // 50)]
 
 
 def figure(runs: Iterable[float]) -> Figure:
