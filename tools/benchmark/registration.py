@@ -32,3 +32,10 @@ class Registration(Part):
             samples = guest.told('v')
             guest.end()
         return samples
+
+    def on_xen(self, configuration: Configuration) -> Samples | None:
+        from .xen import measured
+
+        vcpus = int(configuration['vcpus'])
+        samples = measured('event_cost', f'cpus={vcpus}', vcpus, MEMORY_MIB)
+        return {'registration': samples['registration']}

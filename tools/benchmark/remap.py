@@ -22,7 +22,7 @@ HUGE_PAGES = Path('/sys/kernel/mm/transparent_hugepage/enabled')
 
 LOOPS = 40
 AFTER = 3
-HEAVY_MIB = 8192
+HEAVY_MIB = 4096
 HEAVY_VCPUS = 64
 # More is only work for xl: nothing of it is touched there.
 MOST_ON_XEN_MIB = 512

@@ -23,7 +23,7 @@
 //   v  each vCPU's vcpu_info is registered. Not before the others: events are
 //      heard there afterwards
 //   q  the end
-// Where there is no COM1 (a PVH guest on Xen), it does "sotx" and ends.
+// Where there is no COM1 (a PVH guest on Xen), it does "sotxv" and ends.
 //
 // Options: cpus=N (that there are), loops=N
 //
@@ -441,7 +441,7 @@ void guest_main()
     xen_init();
     set_up(static_cast<unsigned>(cpus));
     print("READY\n");
-    const char *next = "sotxq";
+    const char *next = "sotxvq";
     for (;;) {
         const char told = console_read_byte();
         const char command = told != '\0' ? told : *next++;
