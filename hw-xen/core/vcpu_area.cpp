@@ -124,16 +124,16 @@ bool mark_pending(void *area, bool long_mode, std::uint64_t words)
     // By halves: an area that was registered in the 32-bit layout need not
     // be aligned for more.
     using Half = std::uint32_t;
-    const std::size_t selector =
-        long_mode ? offsetof(VcpuInfo64, evtchn_pending_sel)
-                  : offsetof(VcpuInfo32, evtchn_pending_sel);
+    const std::size_t selector = long_mode
+                                     ? offsetof(VcpuInfo64, evtchn_pending_sel)
+                                     : offsetof(VcpuInfo32, evtchn_pending_sel);
     at<Half>(area, selector).fetch_or(static_cast<Half>(words));
     if (long_mode) {
         at<Half>(area, selector + sizeof(Half))
             .fetch_or(static_cast<Half>(words >> 32));
     }
-    const auto upcall = at<std::uint8_t>(
-        area, offsetof(VcpuInfo64, evtchn_upcall_pending));
+    const auto upcall =
+        at<std::uint8_t>(area, offsetof(VcpuInfo64, evtchn_upcall_pending));
     if (words != 0) {
         upcall.store(1);
     }

@@ -272,8 +272,9 @@ class Stream(OverlayTest):
         Xen: one of its choice could read any file."""
         no_other = ('-nic', 'none')
         data = self.record(
-            'xenstore', '', *no_other, '-blockdev', 'null-co,node-name=null,size=1048576',
-            '-device', 'xen-disk,drive=null,vdev=xvda')
+            'xenstore', '', *no_other, '-blockdev',
+            'null-co,node-name=null,size=1048576', '-device',
+            'xen-disk,drive=null,vdev=xvda')
         waiting = b'state\0\0\0\0\0\x012'       # InitWait
         asking = b'state\0\0\0\0\0\x011'        # Initialising
         self.assertEqual(1, data.count(waiting))

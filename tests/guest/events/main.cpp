@@ -186,9 +186,8 @@ void upcall(unsigned)
             continue;
         }
         std::uint64_t bits =
-            mine[cpu][word] &
-            ~__atomic_load_n(&shared_info().evtchn_mask[word],
-                             __ATOMIC_SEQ_CST);
+            mine[cpu][word] & ~__atomic_load_n(&shared_info().evtchn_mask[word],
+                                               __ATOMIC_SEQ_CST);
         bits &= __atomic_fetch_and(&shared_info().evtchn_pending[word], ~bits,
                                    __ATOMIC_SEQ_CST);
         for (std::uint32_t bit = 0; bits != 0; ++bit, bits >>= 1) {
@@ -254,13 +253,11 @@ void bind_ports(std::uint32_t fill)
     }
     for (std::uint32_t cpu = 0; cpu < cpus; ++cpu) {
         for (std::uint32_t ball = 0; ball < cpus; ++ball) {
-            balls[ball].ports[cpu] =
-                bound(bind_ipi(cpu), Use::Ball, cpu,
-                      static_cast<std::uint8_t>(ball));
+            balls[ball].ports[cpu] = bound(bind_ipi(cpu), Use::Ball, cpu,
+                                           static_cast<std::uint8_t>(ball));
             must_unmask(balls[ball].ports[cpu]);
         }
-        must_unmask(
-            bound(bind_virq(abi::VIRQ_TIMER, cpu), Use::Timer, cpu));
+        must_unmask(bound(bind_virq(abi::VIRQ_TIMER, cpu), Use::Timer, cpu));
     }
     outside_port = bound(bind_ipi(cpus - 1), Use::Outside, cpus - 1);
     must_unmask(outside_port);
@@ -295,10 +292,9 @@ void set_callback(std::uint64_t gsi, bool of_each)
     for (std::uint32_t cpu = 0; of_each && cpu < cpus; ++cpu) {
         const abi::xen_hvm_evtchn_upcall_vector argument{.vcpu = cpu,
                                                          .vector = kVector};
-        const std::intptr_t result =
-            hypercall(abi::HYPERVISOR_hvm_op,
-                      abi::HVMOP_set_evtchn_upcall_vector,
-                      address_of(argument));
+        const std::intptr_t result = hypercall(
+            abi::HYPERVISOR_hvm_op, abi::HVMOP_set_evtchn_upcall_vector,
+            address_of(argument));
         if (result != 0) {
             fail("an upcall vector was answered by ", result);
         }

@@ -195,8 +195,7 @@ bool ask(std::uint32_t type, const char *path, const char *value = nullptr,
     const std::size_t path_length = length(path) + 1;
     const std::size_t value_length = value ? length(value) : 0;
     const Header header{type, ++last_request, 0,
-                        static_cast<std::uint32_t>(path_length +
-                                                   value_length)};
+                        static_cast<std::uint32_t>(path_length + value_length)};
     if (in_pieces) {
         // The last piece has the start of the data behind it.
         const auto *bytes = reinterpret_cast<const char *>(&header);
@@ -258,8 +257,7 @@ void set_state(unsigned state)
 
 unsigned backend_state()
 {
-    if (!ask(kRead, join(kBackend, "state").characters) ||
-        answer_length != 1) {
+    if (!ask(kRead, join(kBackend, "state").characters) || answer_length != 1) {
         return 0;
     }
     return static_cast<unsigned>(answer[0] - '0');
