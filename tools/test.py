@@ -113,6 +113,7 @@ def main() -> int:
         sys.path.insert(0, str(ROOT / 'tests'))
         import linux_guest      # needs the packages installed above
         linux_guest.prepare()
+        linux_guest.prepare_kexec()
         runs += functional_runs(arguments, totals)
     for run in runs:
         run_suite(run, arguments, totals)

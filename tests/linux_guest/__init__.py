@@ -2,13 +2,14 @@
 """A small Linux guest: Debian's cloud kernel and an initramfs of busybox.
 
 Its files lie in build/linux-guest under fixed names (vmlinuz, initrd,
-append), so that a test finds them without this package.
+initrd-kexec, append), so that a test finds them without this package.
 """
 
 import os
 import tempfile
 from pathlib import Path
 
+from nested.initramfs import add_libraries
 from nested.kernel import find_kernel, kernel_in
 from nested.layer import pack
 from nested.module import module_bytes, module_name
@@ -19,6 +20,7 @@ FOLDER = BUILD / 'linux-guest'
 INIT = Path(__file__).with_name('init')
 LOAD = Path(__file__).with_name('load')
 BUSYBOX = Path('/bin/busybox')
+KEXEC = '/sbin/kexec'
 
 # Not built into Debian's cloud kernel; for the disk of `load`.
 MODULES = ('virtio_blk',)
@@ -34,6 +36,24 @@ def prepare() -> Path:
     FOLDER.mkdir(parents=True, exist_ok=True)
     vmlinuz = find_kernel().vmlinuz
     _link('vmlinuz', vmlinuz)
+    _link('initrd', _archive('initrd', _tree(vmlinuz)))
+    (FOLDER / 'append').write_text(APPEND)
+    return FOLDER
+
+
+def prepare_kexec() -> None:
+    """Make one more initrd, initrd-kexec: it has what the guest's command
+    kexec starts, which is the guest itself."""
+    vmlinuz = find_kernel().vmlinuz
+    tree = _tree(vmlinuz)
+    tree.add(KEXEC)
+    add_libraries(tree, [KEXEC])
+    tree.add_as(vmlinuz, '/boot/vmlinuz')
+    tree.add_as(FOLDER / 'initrd', '/boot/initrd')
+    _link('initrd-kexec', _archive('with-kexec', tree))
+
+
+def _tree(vmlinuz: Path) -> Tree:
     tree = Tree()
     tree.add_as(BUSYBOX, '/bin/busybox')
     tree.add_data('/init', INIT.read_bytes(), 0o755)
@@ -45,7 +65,12 @@ def prepare() -> Path:
                       module_bytes(module))
     for name in ('/proc', '/sys', '/dev', '/tmp'):
         tree.add_folder(name)
-    archive = FOLDER / f'initrd-{tree.key("linux guest")}.cpio'
+    return tree
+
+
+def _archive(name: str, tree: Tree) -> Path:
+    """The tree as an archive, and none of that name but this one."""
+    archive = FOLDER / f'{name}-{tree.key("linux guest")}.cpio'
     if not archive.exists():
         with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
             root = Path(scratch) / 'root'
@@ -55,12 +80,10 @@ def prepare() -> Path:
             with open(made, 'wb') as output:
                 pack(root, output.fileno())
             made.rename(archive)
-    _link('initrd', archive)
-    (FOLDER / 'append').write_text(APPEND)
-    for old in FOLDER.glob('initrd-*.cpio'):
+    for old in FOLDER.glob(f'{name}-*.cpio'):
         if old != archive:
             old.unlink()
-    return FOLDER
+    return archive
 
 
 def _link(name: str, target: Path) -> None:

@@ -92,7 +92,7 @@ def python_layer() -> Layer:
     libraries = {PYTHON}
     libraries.update(source.source for source in tree.entries.values()
                      if source.source and source.source.endswith('.so'))
-    _add_libraries(tree, libraries)
+    add_libraries(tree, libraries)
     if about['pycotap']:
         _add_sources(tree, Path(about['pycotap']))
     return Layer('python', tree, f'compileall {about["version"]}',
@@ -123,7 +123,7 @@ def _emulator_tree(emulator: Path) -> Tree:
                           '(./run does), or name one with --qemu')
     tree = Tree()
     tree.add(emulator)
-    _add_libraries(tree, [str(emulator)])
+    add_libraries(tree, [str(emulator)])
     # A QEMU in its build folder looks for firmware in the bundle there
     # before anywhere else; it is made of links to the real places.
     bundle = emulator.resolve().parent / 'qemu-bundle'
@@ -208,7 +208,7 @@ def _add_sources(tree: Tree, folder: Path) -> None:
                 tree.add(full)
 
 
-def _add_libraries(tree: Tree, binaries: Iterable[str]) -> None:
+def add_libraries(tree: Tree, binaries: Iterable[str]) -> None:
     """All shared libraries that ldd names, at their paths."""
     output = _run(['ldd', *sorted(binaries)], 'apt-get install libc-bin')
     missing = re.findall(r'^\s*(\S+) => not found', output, re.MULTILINE)

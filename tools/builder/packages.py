@@ -29,7 +29,10 @@ FIRMWARE = ['seabios', 'qemu-system-data', 'ipxe-qemu']
 # The test beds (tests/nested, tests/xen_host) and the Linux guest.
 RUNNING = ['busybox-static', 'cpio', 'binutils']
 
-TESTING = ['libgtest-dev']
+TESTING = [
+    'libgtest-dev',
+    'kexec-tools',          # goes into the Linux guest (tests/linux_guest)
+]
 
 # ./bench alone.
 PLOTTING = ['python3-matplotlib']

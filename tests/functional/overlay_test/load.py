@@ -4,6 +4,7 @@ overlay asked meanwhile."""
 
 import re
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from overlay_test.testcase import FAILED, OverlayTest
 
 DISK_SIZE = 1 << 20
 
-LINE = (r'guest: load ticks=(\d+(?:,\d+)*) token=(\d+) disk=(\d+) epoch=(\d+)'
-        r'\r?\n')
+LINE = (r'guest: load ticks=(\d+(?:,\d+)*) token=(\d+) disk=(\d+) '
+        r'epoch=([\d.]+) *\r?\n')
 # As in FAILED; a block that is not what was written, and Linux's complaints.
 FAILED_UNDER_LOAD = FAILED + r'|load: FAILED|BUG: |Oops:'
 
@@ -29,7 +30,7 @@ class Progress:
     ticks: tuple[int, ...]  # by vCPU
     token: int
     disk: int
-    epoch: int              # the guest's time of day, in seconds
+    epoch: float            # the guest's time of day, in seconds
 
     def counters(self) -> tuple[int, ...]:
         """All that must go on."""
@@ -39,6 +40,17 @@ class Progress:
         """Whether everything has gone on since, on the other."""
         return all(mine < others for mine, others in
                    zip(self.counters(), other.counters(), strict=True))
+
+
+@dataclass(frozen=True)
+class Offset:
+    """Of a clock, in seconds: between `low` and `high`."""
+    low: float
+    high: float
+
+    def apart(self, other: 'Offset') -> float:
+        """By how much it is surely another one."""
+        return max(self.low - other.high, other.low - self.high, 0)
 
 
 class LoadTest(OverlayTest):
@@ -66,7 +78,7 @@ class LoadTest(OverlayTest):
         """The next report."""
         ticks, token, disk, epoch = self.wait_for_load(LINE).groups()
         return Progress(tuple(map(int, ticks.split(','))), int(token),
-                        int(disk), int(epoch))
+                        int(disk), float(epoch))
 
     def goes_on(self, reports: int = 20) -> Progress:
         """All kinds of work make progress: within so many reports, each
@@ -77,6 +89,34 @@ class LoadTest(OverlayTest):
             if first.is_behind(last):
                 return last
         self.fail(f'no progress: {first}, {reports} reports later {last}')
+
+    def fall_asleep(self, attempts: int = 10) -> None:
+        """Have Linux suspend to RAM.
+
+        Under load it says now and then that it has slept when the machine was
+        never suspended, so it may have to be told again.
+        """
+        for _ in range(attempts):
+            self.command('sleep')
+            while 'guest: sleep: 0' not in self._unread:
+                if self.vm.cmd('query-status')['status'] == 'suspended':
+                    return
+                self.read_for(0.2)
+            self.log.info('the machine was not suspended')
+            self.wait_for_load('guest: sleep: 0')
+        self.fail(f'not suspended; the guest says:\n{self.console_text()}')
+
+    def clock_offset(self) -> 'Offset':
+        """By how much the guest's time of day is ahead of the host's.
+
+        Linux sets its clock by the RTC when it boots, which has seconds only;
+        until it has slept, this says something when compared with another.
+        """
+        before = time.time()
+        self.command('time')
+        said = self.wait_for_load(r'guest: time ([\d.]+) *\r?\n').group(1)
+        guest = float(said)
+        return Offset(guest - time.time(), guest - before)
 
     def command(self, line: str) -> None:
         """Have the guest do something (tests/linux_guest/init)."""

@@ -4,6 +4,7 @@
 import faulthandler
 import os
 import re
+import select
 import subprocess
 import sys
 import unittest
@@ -121,11 +122,12 @@ class OverlayTest(QemuSystemTest):
                         *arguments, **options)
 
     def launch_linux(self, append: str, *arguments: str,
-                     reboot: bool = False, **options: str) -> None:
+                     reboot: bool = False, initrd: str = 'initrd',
+                     **options: str) -> None:
         """Start the Linux guest of tests/linux_guest."""
         self.launch_xen(
             '-kernel', str(LINUX_GUEST / 'vmlinuz'),
-            '-initrd', str(LINUX_GUEST / 'initrd'),
+            '-initrd', str(LINUX_GUEST / initrd),
             '-append', f'{(LINUX_GUEST / "append").read_text()} {append}',
             *([] if reboot else ['-no-reboot']),
             *arguments, **{'memory': '512', **options})
@@ -169,6 +171,11 @@ class OverlayTest(QemuSystemTest):
                       f'QEMU said:\n{self.vm.get_log()}')
         self._console_text += text
         return text
+
+    def read_for(self, seconds: float) -> None:
+        """Keep what the guest says, for so long."""
+        if select.select([self.vm.console_socket], [], [], seconds)[0]:
+            self._unread += self._receive()
 
     def console_text(self) -> str:
         """What the guest has printed, as far as it was waited for."""
