@@ -1,0 +1,68 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Suspend to RAM and wakeup (ACPI S3): to Xen the domain's life goes on.
+
+The firmware and Linux set up devices anew after a wakeup, but nobody maps
+shared_info again, registers a vcpu_info or binds a port: all that is as it
+was, and the load goes on.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from overlay_test import main
+from overlay_test.load import LoadTest, Offset, Questions
+
+# Seconds to sleep, and what the guest's time of day may be off beside what the
+# way of question and answer hides.
+SLEEP = 5
+ERROR = 0.01
+
+
+class Sleep(LoadTest):
+    """Linux goes to sleep under load."""
+
+    def overlay(self) -> dict[str, Any]:
+        """What must be the same before and after."""
+        overlay = self.vm.cmd('query-xen-overlay', verify=True)
+        self.assertTrue(overlay['kernel-agrees'], overlay)
+        return {
+            'gpa': overlay['shared-info-gpa'],
+            'long-mode': overlay['long-mode'],
+            'stats': {name: overlay['stats'][name] for name in
+                      ('maps', 'unmaps', 'registrations', 'kvm-errors')},
+            'areas': [vcpu['gpa'] for vcpu in
+                      self.vm.cmd('query-xen-vcpu-info')],
+        }
+
+    def sleep(self, backend: str, smp: str) -> None:
+        """Down and up again."""
+        monitor = Path(self.workdir) / 'monitor'
+        self.launch_load('', '-global', f'xen-overlay.shared-info={backend}',
+                         *Questions.arguments(monitor), smp=smp)
+        self.wait_for_load('guest: ready')
+        self.goes_on()
+        before = self.overlay()
+        with Questions(monitor) as questions:
+            self.fall_asleep()
+            time.sleep(SLEEP)
+            self.vm.cmd('system_wakeup')
+            self.wait_for_load('guest: sleep: 0')
+            self.goes_on()
+            # Linux sets its clock by Xen's when it wakes up.
+            error = self.clock_offset().apart(Offset(0, 0))
+            self.log.info(f'clock: {error * 1000:.3f} ms off')
+            self.assertLess(error, ERROR)
+        self.assertEqual(before, self.overlay())
+        self.assertGreater(questions.asked, 0)
+        self.vm.cmd('quit')
+        self.vm.wait(timeout=60)
+        self.assertEqual([], self.overlay_trace().failures())
+
+    def test_2_vcpus(self) -> None:
+        self.sleep('auto', '2')
+
+
+if __name__ == '__main__':
+    main()
