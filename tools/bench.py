@@ -94,7 +94,7 @@ def main() -> int:
         for group in groups(jobs):
             measure(group, everything, file)
     for name in names:
-        if name in everything:
+        if name in everything and everything[name].runs:
             publish(PARTS[name], everything, arguments.output)
     return 0
 
@@ -111,7 +111,8 @@ def plan(part: Part, everything: dict[str, Results],
     for configuration in part.configurations(arguments.quick):
         variants_of_part = [(variant, part.repeats(
             configuration, variant.name, arguments.repeats))
-            for variant in compared if variant.name in part.variants]
+            for name in part.variants for variant in compared
+            if variant.name == name]
         if arguments.missing and all(
                 results.count(configuration, variant.name) >= repeats
                 for variant, repeats in variants_of_part):

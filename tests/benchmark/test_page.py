@@ -32,7 +32,8 @@ class PageTest(unittest.TestCase):
         results = Results('one', {'measured by': 'somebody'})
         results.add({'vcpus': 1}, 'ours', 0, {'cost': [7]})
         text = page({'other': OtherPart(), 'one': OnePart()},
-                    {'one': results, 'gone': Results('gone', {})})
+                    {'one': results, 'gone': Results('gone', {}),
+                     'other': Results('other', {})})
         for words in ('## one: the first', 'measured by somebody',
                       '(one.svg)', '**Its cost** (instructions)',
                       '| 1 vCPU  |    7 |'):

@@ -17,7 +17,7 @@ def page(parts: dict[str, Part], results: dict[str, Results]) -> str:
     """All tables, in the order of the parts."""
     texts = []
     for name, part in parts.items():
-        if name not in results:
+        if name not in results or not results[name].runs:
             continue
         shown = [f'## {name}: {part.title}\n']
         shown += [', '.join(f'{key} {value}' for key, value

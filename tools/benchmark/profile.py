@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from .part import INSTRUCTIONS, Configuration, Measure, Part
 from .samples import Samples
-from .variant import Variant
+from .variant import OURS, STOCK, Variant
 
 MEMORY_MIB = 512
 LOOPS = 20
@@ -46,6 +46,7 @@ class Profile(Part):
           for function, title in FUNCTIONS.items()),
     )
     one_table = True
+    variants = (OURS, STOCK)
 
     def configurations(self, _quick: bool) -> list[Configuration]:
         return [{'vcpus': 4, 'memory': MEMORY_MIB}]
