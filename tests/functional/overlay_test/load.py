@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from qemu.qmp import QMPError
 from qemu.qmp.legacy import QEMUMonitorProtocol
@@ -56,29 +57,35 @@ class Offset:
 class LoadTest(OverlayTest):
     """A test with the Linux guest and its load."""
 
-    def launch_load(self, append: str, *arguments: str,
-                    **options: str) -> None:
+    def launch_load(self, append: str, *arguments: str, smp: str,
+                    **options: Any) -> None:
         """Start the guest with its load and a disk; it takes commands."""
+        self._vcpus = int(smp)
         # Linux has the platform device take away all disks that are not
         # Xen's, virtio's among them.
         disk = Path(self.workdir) / 'disk'
-        disk.write_bytes(bytes(DISK_SIZE))
+        if not disk.exists():   # or another machine has it, and hands it on
+            disk.write_bytes(bytes(DISK_SIZE))
         self.launch_linux(
             f'load then=commands xen_emul_unplug=never {append}',
             '-nic', 'none',
             '-drive', f'file={disk},format=raw,if=none,id=disk',
             '-device', 'virtio-blk-pci,drive=disk',
-            *arguments, **options)
+            *arguments, smp=smp, **options)
 
     def wait_for_load(self, pattern: str) -> re.Match[str]:
         """Like wait_for(), and the load must not have failed."""
         return self.wait_for(pattern, failure=FAILED_UNDER_LOAD)
 
     def progress(self) -> Progress:
-        """The next report."""
-        ticks, token, disk, epoch = self.wait_for_load(LINE).groups()
-        return Progress(tuple(map(int, ticks.split(','))), int(token),
-                        int(disk), float(epoch))
+        """The next report that has all counters: now and then the guest's
+        shell finds one of its files empty."""
+        while True:
+            ticks, token, disk, epoch = self.wait_for_load(LINE).groups()
+            by_vcpu = tuple(map(int, ticks.split(',')))
+            if len(by_vcpu) == self._vcpus:
+                return Progress(by_vcpu, int(token), int(disk), float(epoch))
+            self.log.info('not all counters in a report: %s', ticks)
 
     def goes_on(self, reports: int = 20) -> Progress:
         """All kinds of work make progress: within so many reports, each
