@@ -4,7 +4,7 @@
 import unittest
 
 from benchmark.events import MOVED, typical
-from benchmark.host_clock import durations, first_entry
+from benchmark.host_clock import first_entry
 from benchmark.memory import rollup
 from benchmark.remap import LOOPS, derived, with_touch
 
@@ -14,14 +14,6 @@ TRACE = '''# tracer: nop
  python3-8   [000] .....   4.000100: sched_process_exec: filename=/q pid=8
  CPU 0/KVM-9 [000] d....   4.250000: kvm_entry: vcpu 0
  CPU 0/KVM-9 [000] d....   4.260000: kvm_entry: vcpu 0
-'''
-GRAPH = '''# tracer: function_graph
-# CPU  DURATION                  FUNCTION CALLS
- 0)   7.250 us    |  __x64_sys_mremap();
- 0)               |  __x64_sys_mremap() {
- 0)   ==========> |
- 0)   <========== |
- 0) + 10.250 us   |  }
 '''
 ROLLUP = '''55d0-7fff ---p 00000000 00:00 0    [rollup]
 Rss:              123456 kB
@@ -35,10 +27,6 @@ class PartsTest(unittest.TestCase):
 
     def test_first_entry(self) -> None:
         self.assertEqual(249900000, first_entry(TRACE))
-
-    def test_durations(self) -> None:
-        self.assertEqual(17500, durations(GRAPH))
-        self.assertEqual(0, durations('# tracer: function_graph\n'))
 
     def test_no_entry(self) -> None:
         for trace in ('', TRACE.split(' CPU')[0],

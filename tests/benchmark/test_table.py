@@ -3,11 +3,11 @@
 
 import unittest
 
-from benchmark.part import Measure, Part
+from benchmark.part import Measure
 from benchmark.results import Results
 from benchmark.samples import Figure
-from benchmark.table import (aligned, cell, machine, machine_rows,
-                             measure_rows, number, ratio)
+from benchmark.table import (aligned, cell, machine, measure_rows, number,
+                             ratio)
 
 
 def exact(value: float) -> Figure:
@@ -74,16 +74,6 @@ class TableTest(unittest.TestCase):
 
     def test_what_nobody_measured(self) -> None:
         self.assertEqual([], measure_rows(Measure('x', '', ''), self.results))
-
-    def test_a_machine(self) -> None:
-        part = Part()
-        part.measures = [Measure('remap', 'a remap', ''),
-                         Measure('none', 'nothing', ''),
-                         Measure('new', 'new', '')]
-        self.assertEqual([['', 'stock', 'ours', 'real Xen'],
-                          ['a remap', '600', '10', '2'],
-                          ['new', '-', '3', '-']],
-                         machine_rows(part, {'vcpus': 4}, self.results))
 
     def test_markdown(self) -> None:
         self.assertEqual('| m   | stock |\n'

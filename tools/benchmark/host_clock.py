@@ -45,45 +45,6 @@ class FirstEntry:
         return first_entry((TRACEFS / 'trace').read_text())
 
 
-class FunctionTime:
-    """How long a function of the kernel took, with all that it called, while
-    this is entered: all calls together.  ValueError: this kernel cannot trace
-    it, or has none of that name."""
-
-    def __init__(self, function: str) -> None:
-        self._function = function
-        self.nanoseconds = 0.0
-
-    def __enter__(self) -> 'FunctionTime':
-        _write('tracing_on', '0')
-        _write('trace_clock', 'mono')
-        _write('buffer_size_kb', '8192')
-        try:
-            _write('set_ftrace_filter', self._function)
-        except OSError as error:
-            raise ValueError(self._function) from error
-        _write('current_tracer', 'function_graph')
-        _write('trace', '')
-        _write('tracing_on', '1')
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        _write('tracing_on', '0')
-        self.nanoseconds = durations((TRACEFS / 'trace').read_text())
-        _write('current_tracer', 'nop')
-        _write('set_ftrace_filter', '')
-
-
-def durations(trace: str) -> float:
-    """The sum of all durations in a function graph, in nanoseconds.
-
-    A call that was interrupted, or begun on one CPU and ended later, is two
-    lines, and the second one has the duration.
-    """
-    return sum(float(number) * 1000 for number in
-               re.findall(r'([\d.]+) us +\|', trace))
-
-
 def _write(name: str, text: str) -> None:
     (TRACEFS / name).write_text(text)
 

@@ -42,8 +42,6 @@ class Part:
     plots: Sequence[Plot] = ()
     # Which of the variants are compared.
     variants: Sequence[str] = (STOCK, OURS)
-    # One table with a row for each measure; one for each measure else.
-    one_table = False
     # Whether each machine needs a nested host that nobody used before: for
     # its memory, or for what it does to it.
     own_host = False

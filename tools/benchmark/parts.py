@@ -8,7 +8,6 @@ from .events import Events
 from .exits import Exits
 from .memory import Memory
 from .part import Part
-from .profile import Profile
 from .queries import Queries
 from .registration import Registration
 from .remap import Remap
@@ -17,4 +16,4 @@ from .start import Start
 
 PARTS: dict[str, Part] = {part.name: part for part in (
     Remap(), Exits(), Events(), Registration(), Start(), Boot(), Reset(),
-    Queries(), Memory(), Profile())}
+    Queries(), Memory())}

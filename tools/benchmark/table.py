@@ -14,12 +14,7 @@ NOTHING = '-'
 
 
 def tables(part: Part, results: Results) -> str:
-    """A table for each measure, or one for each machine."""
-    if part.one_table:
-        return '\n'.join(
-            f'**{machine(configuration)}**\n\n'
-            f'{aligned(machine_rows(part, configuration, results))}'
-            for configuration in results.configurations())
+    """A table for each measure."""
     texts = []
     for measure in part.measures:
         rows = measure_rows(measure, results)
@@ -49,19 +44,6 @@ def measure_rows(measure: Measure, results: Results) -> list[list[str]]:
         if compared:
             row.append(ratio(figures[OURS], figures[STOCK]))
         rows.append(row)
-    return rows
-
-
-def machine_rows(part: Part, configuration: Configuration,
-                 results: Results) -> list[list[str]]:
-    """Head and a row for each measure that is more than nothing."""
-    variants = results.variants()
-    rows = [['', *variants]]
-    for measure in part.measures:
-        figures = [results.figure(measure.key, name, configuration)
-                   for name in variants]
-        if any(figure and figure.median for figure in figures):
-            rows.append([measure.title, *map(cell, figures)])
     return rows
 
 
