@@ -23,6 +23,10 @@ from .say import UserError, note, step
 
 KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
+# What is downloaded is not for this system: apt would else choose the version
+# that is installed, which may come from a suite that is not among ours.
+NOTHING_INSTALLED = ['-o', 'Dir::State::status=/dev/null']
+
 # What each supported release lends from its neighbours.  The key is the
 # system's own suite.
 #   source:  the suite whose qemu is of the 10.0 series
@@ -132,7 +136,8 @@ class Apt:
 
     def depends(self, package: str, suite: str | None = None) -> list[str]:
         """Names of the packages that `package` depends on."""
-        output = self._query(['apt-cache', 'show', '--no-all-versions',
+        output = self._query(['apt-cache', *NOTHING_INSTALLED, 'show',
+                              '--no-all-versions',
                               self._named(package, suite)])
         names: list[str] = []
         for value in re.findall(r'^(?:Pre-)?Depends: (.*)$', output, re.M):
@@ -144,7 +149,8 @@ class Apt:
         """The .deb of `package`, downloaded unless it is there already."""
         cache = self._dir / 'debs'
         cache.mkdir(parents=True, exist_ok=True)
-        command = ['apt-get', 'download', self._named(package, suite)]
+        command = ['apt-get', *NOTHING_INSTALLED, 'download',
+                   self._named(package, suite)]
 
         def newest() -> Path:
             uris = self._query([*command, '--print-uris'])

@@ -35,6 +35,9 @@ USUAL_TIME = 120
 # pycotap's line on a test: "ok 2 __main__.Remap.test_hva # SKIP why".
 OUTCOME = re.compile(r'^(not )?ok \d+ \w+\.(\S+)(?: # SKIP (.*))?\n', re.M)
 
+# KVM's own tests cancel threads, for which the C library loads it by name.
+LIBGCC = Path('/lib/x86_64-linux-gnu/libgcc_s.so.1')
+
 # Tells a test in the nested host where KVM's own tests are: KERNEL=FOLDER...
 KVM_SELFTESTS = 'XEN_OVERLAY_KVM_SELFTESTS'
 
@@ -156,7 +159,7 @@ def _what_it_needs(test: unittest.TestCase
                  for name in getattr(test, 'needs_selftests_of', ())
                  if name in kernel.NAMES}
     for folder in selftests.values():
-        files += folder.iterdir()
+        files += [LIBGCC, *folder.iterdir()]
     return [path for path in files if path.exists()], {
         **os.environ,
         xen_kvm.VARIABLE: 'native',
