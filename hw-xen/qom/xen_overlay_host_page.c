@@ -203,14 +203,20 @@ static bool end(XenOverlayState *s, const char *reason, Error **errp)
     if (gpa == INVALID_GPA) {
         return true;
     }
+    /*
+     * The region first, before which the vCPUs are stopped; it hides that the
+     * RAM comes back.  Nobody asked for the page to move, and a guest that saw
+     * that RAM for a moment would read masks of events that are none.
+     */
+    xen_overlay_place_region(&s->shinfo_mem, gpa);
     ret = xen_overlay_host_page_hide(s);
     trace_xen_overlay_host_page_end(gpa, reason, ret);
     if (ret) {
+        xen_overlay_place_region(&s->shinfo_mem, INVALID_GPA);
         error_setg_errno(errp, -ret, "xen-overlay: cannot take shared_info "
                          "out of guest RAM, which is to be used otherwise");
         return false;
     }
-    xen_overlay_place_region(&s->shinfo_mem, gpa);
     return true;
 }
 
