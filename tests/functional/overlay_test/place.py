@@ -30,7 +30,7 @@ from overlay_test.environment import (EMULATOR, GUESTS, KVM_CONTRACT_TEST,
 # patience.  The host's limit is for what a test cannot end by itself.
 TIME_LIMIT = 600
 BOOT_LIMIT = 300
-USUAL_TIME = 120
+USUAL_TIME = 300
 
 # pycotap's line on a test: "ok 2 __main__.Remap.test_hva # SKIP why".
 OUTCOME = re.compile(r'^(not )?ok \d+ \w+\.(\S+)(?: # SKIP (.*))?\n', re.M)
