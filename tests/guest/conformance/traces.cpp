@@ -46,13 +46,9 @@ void old_vector(unsigned)
 // Nullptr where there is none.
 Page *ring(std::uint32_t parameter)
 {
-    abi::xen_hvm_param argument{
-        .domid = abi::DOMID_SELF, .pad = 0, .index = parameter, .value = 0};
-    const std::intptr_t result =
-        hypercall(abi::HYPERVISOR_hvm_op, abi::HVMOP_get_param,
-                  address_of(argument));
-    return result == 0 && argument.value != 0
-               ? &page_at(static_cast<Word>(argument.value))
+    std::uint64_t frame = 0;
+    return get_hvm_param(parameter, frame) == 0 && frame != 0
+               ? &page_at(static_cast<Word>(frame))
                : nullptr;
 }
 
@@ -110,8 +106,8 @@ Traces leave_traces()
                     address_of(timer));
     const abi::xen_hvm_evtchn_upcall_vector vector{.vcpu = 0,
                                                    .vector = kOldVector};
-    (void)hypercall(abi::HYPERVISOR_hvm_op,
-                    abi::HVMOP_set_evtchn_upcall_vector, address_of(vector));
+    (void)hypercall(abi::HYPERVISOR_hvm_op, abi::HVMOP_set_evtchn_upcall_vector,
+                    address_of(vector));
 
     // Last of all: what it says is gone.
     for (volatile Word &word : info_page().words) {
@@ -126,8 +122,8 @@ void look_for_traces(Item &item, const Traces &left)
               page_at(kGrantFrame).words[kLastWord] != kTrace);
     for (const std::uint32_t parameter : kRings) {
         if (const Page *const page = ring(parameter)) {
-            item.equal_bits("the end of a ring's page",
-                            page->words[kLastWord], 0);
+            item.equal_bits("the end of a ring's page", page->words[kLastWord],
+                            0);
         }
     }
     const std::intptr_t status =

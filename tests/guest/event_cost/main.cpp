@@ -310,14 +310,11 @@ void measure_while_moved(std::uint64_t loops)
 
 std::uint64_t get_param(std::uint32_t index)
 {
-    abi::xen_hvm_param param{
-        .domid = abi::DOMID_SELF, .pad = 0, .index = index, .value = 0};
-    const std::intptr_t result = hypercall(
-        abi::HYPERVISOR_hvm_op, abi::HVMOP_get_param, address_of(param));
-    if (result != 0) {
+    std::uint64_t value = 0;
+    if (const std::intptr_t result = get_hvm_param(index, value); result != 0) {
         fail("parameter ", index, " cannot be read: ", result);
     }
-    return param.value;
+    return value;
 }
 
 // From the event to XenStore to its own, with which there is an answer.

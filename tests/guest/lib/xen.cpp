@@ -4,6 +4,7 @@
 
 #include <cstddef>
 
+#include "abi/hvm_op.hpp"
 #include "abi/hypercall.hpp"
 #include "abi/types.hpp"
 #include "console.hpp"
@@ -175,6 +176,16 @@ std::intptr_t hypercall_as_32_bit(std::uint32_t number, Word a1, Word a2)
 #else
     return hypercall(number, a1, a2);
 #endif
+}
+
+std::intptr_t get_hvm_param(std::uint32_t index, std::uint64_t &value)
+{
+    abi::xen_hvm_param argument{
+        .domid = abi::DOMID_SELF, .pad = 0, .index = index, .value = 0};
+    const std::intptr_t result = hypercall(
+        abi::HYPERVISOR_hvm_op, abi::HVMOP_get_param, address_of(argument));
+    value = argument.value;
+    return result;
 }
 
 } // namespace xovl::guest

@@ -48,6 +48,11 @@ std::intptr_t hypercall(std::uint32_t number, Word a1 = 0, Word a2 = 0,
 // The same from a 32-bit code segment, whatever this guest's width.
 std::intptr_t hypercall_as_32_bit(std::uint32_t number, Word a1, Word a2);
 
+// Reads one of the domain's parameters (abi::HVM_PARAM_...). 0 or a negative Xen
+// errno.
+[[nodiscard]] std::intptr_t get_hvm_param(std::uint32_t index,
+                                          std::uint64_t &value);
+
 // An argument structure's address, as hypercall() wants it.
 template <typename T>
 [[nodiscard]] Word address_of(const T &object)

@@ -25,6 +25,7 @@
 #include "abi/hvm_op.hpp"
 #include "abi/hypercall.hpp"
 #include "abi/types.hpp"
+#include "abi/xenstore.hpp"
 #include "console.hpp"
 #include "cpu.hpp"
 #include "event_channel.hpp"
@@ -41,30 +42,8 @@ namespace xovl::guest
 namespace
 {
 
-constexpr std::uint32_t kRingSize = 1024;
 constexpr std::uint32_t kAnswerMs = 20000;
 constexpr std::uint32_t kWhileMs = 2000;
-
-struct Rings {
-    char requests[kRingSize];
-    char responses[kRingSize];
-    std::uint32_t request_consumer;
-    std::uint32_t request_producer;
-    std::uint32_t response_consumer;
-    std::uint32_t response_producer;
-};
-
-struct Header {
-    std::uint32_t type;
-    std::uint32_t request;
-    std::uint32_t transaction;
-    std::uint32_t size; // of what follows
-};
-
-constexpr std::uint32_t kRead = 2;
-constexpr std::uint32_t kWrite = 11;
-constexpr std::uint32_t kMkdir = 12;
-constexpr std::uint32_t kError = 16;
 
 // States of a frontend or back end.
 constexpr unsigned kInitialising = 1;
@@ -93,22 +72,19 @@ Page shared_info_page;
 Page grant_page;
 Page ring_page;
 
-Rings *rings;
+abi::xenstore_domain_interface *rings;
 std::uint32_t port;
 std::uint32_t last_request;
-char answer[kRingSize];
+char answer[abi::XENSTORE_RING_SIZE];
 std::uint32_t answer_length;
 
 std::uint64_t param(std::uint32_t index)
 {
-    abi::xen_hvm_param argument{
-        .domid = abi::DOMID_SELF, .pad = 0, .index = index, .value = 0};
-    const std::intptr_t result = hypercall(
-        abi::HYPERVISOR_hvm_op, abi::HVMOP_get_param, address_of(argument));
-    if (result != 0) {
+    std::uint64_t value = 0;
+    if (const std::intptr_t result = get_hvm_param(index, value); result != 0) {
         fail("HVM parameter ", index, " was answered by ", result);
     }
-    return argument.value;
+    return value;
 }
 
 std::size_t length(const char *text)
@@ -129,15 +105,15 @@ void put(const void *from, std::size_t size)
 {
     const auto *bytes = static_cast<const char *>(from);
     for (std::size_t n = 0; n < size; ++n) {
-        const std::uint32_t producer = load(rings->request_producer);
+        const std::uint32_t producer = load(rings->req_prod);
         if (!wait_until(kAnswerMs, [=] {
-                return producer - load(rings->request_consumer) < kRingSize;
+                return producer - load(rings->req_cons) <
+                       abi::XENSTORE_RING_SIZE;
             })) {
             fail("the ring of requests stays full");
         }
-        rings->requests[producer % kRingSize] = bytes[n];
-        __atomic_store_n(&rings->request_producer, producer + 1,
-                         __ATOMIC_SEQ_CST);
+        rings->req[producer % abi::XENSTORE_RING_SIZE] = bytes[n];
+        __atomic_store_n(&rings->req_prod, producer + 1, __ATOMIC_SEQ_CST);
     }
     (void)send(port);
 }
@@ -146,15 +122,13 @@ void get(void *to, std::size_t size)
 {
     auto *bytes = static_cast<char *>(to);
     for (std::size_t n = 0; n < size; ++n) {
-        const std::uint32_t consumer = load(rings->response_consumer);
-        if (!wait_until(kAnswerMs, [=] {
-                return load(rings->response_producer) != consumer;
-            })) {
+        const std::uint32_t consumer = load(rings->rsp_cons);
+        if (!wait_until(kAnswerMs,
+                        [=] { return load(rings->rsp_prod) != consumer; })) {
             fail("no response to request ", last_request);
         }
-        bytes[n] = rings->responses[consumer % kRingSize];
-        __atomic_store_n(&rings->response_consumer, consumer + 1,
-                         __ATOMIC_SEQ_CST);
+        bytes[n] = rings->rsp[consumer % abi::XENSTORE_RING_SIZE];
+        __atomic_store_n(&rings->rsp_cons, consumer + 1, __ATOMIC_SEQ_CST);
     }
 }
 
@@ -162,8 +136,7 @@ void get(void *to, std::size_t size)
 void await_taken()
 {
     if (!wait_until(kAnswerMs, [] {
-            return load(rings->request_consumer) ==
-                   load(rings->request_producer);
+            return load(rings->req_cons) == load(rings->req_prod);
         })) {
         fail("a piece of a request is not taken");
     }
@@ -172,21 +145,21 @@ void await_taken()
 // False for an error. What came is in `answer`, with a NUL behind it.
 bool receive(std::uint32_t type)
 {
-    Header header;
+    abi::xsd_sockmsg header;
     get(&header, sizeof(header));
-    if (header.request != last_request || header.size >= sizeof(answer) ||
-        (header.type != type && header.type != kError)) {
+    if (header.req_id != last_request || header.len >= sizeof(answer) ||
+        (header.type != type && header.type != abi::XS_ERROR)) {
         fail("request ", last_request, " of type ", type,
-             " was answered by type ", header.type, " to ", header.request,
-             " with ", header.size, " bytes");
+             " was answered by type ", header.type, " to ", header.req_id,
+             " with ", header.len, " bytes");
     }
-    get(answer, header.size);
-    answer[header.size] = 0;
-    answer_length = header.size;
-    if (header.type == kError) {
+    get(answer, header.len);
+    answer[header.len] = 0;
+    answer_length = header.len;
+    if (header.type == abi::XS_ERROR) {
         print("XenStore says ", static_cast<const char *>(answer), "\n");
     }
-    return header.type != kError;
+    return header.type != abi::XS_ERROR;
 }
 
 bool ask(std::uint32_t type, const char *path, const char *value = nullptr,
@@ -194,8 +167,9 @@ bool ask(std::uint32_t type, const char *path, const char *value = nullptr,
 {
     const std::size_t path_length = length(path) + 1;
     const std::size_t value_length = value ? length(value) : 0;
-    const Header header{type, ++last_request, 0,
-                        static_cast<std::uint32_t>(path_length + value_length)};
+    const abi::xsd_sockmsg header{
+        type, ++last_request, 0,
+        static_cast<std::uint32_t>(path_length + value_length)};
     if (in_pieces) {
         // The last piece has the start of the data behind it.
         const auto *bytes = reinterpret_cast<const char *>(&header);
@@ -245,7 +219,7 @@ const char *const kBackend = "/local/domain/0/backend/qdisk/1/51712/";
 
 void write(const char *key, const char *value)
 {
-    if (!ask(kWrite, join(kFrontend, key).characters, value)) {
+    if (!ask(abi::XS_WRITE, join(kFrontend, key).characters, value)) {
         fail("writing ", key, " is refused");
     }
 }
@@ -257,7 +231,8 @@ void set_state(unsigned state)
 
 unsigned backend_state()
 {
-    if (!ask(kRead, join(kBackend, "state").characters) || answer_length != 1) {
+    if (!ask(abi::XS_READ, join(kBackend, "state").characters) ||
+        answer_length != 1) {
         return 0;
     }
     return static_cast<unsigned>(answer[0] - '0');
@@ -333,7 +308,7 @@ void connect_badly()
 
 void read_domain_id(bool in_pieces)
 {
-    if (!ask(kRead, "domid", nullptr, in_pieces)) {
+    if (!ask(abi::XS_READ, "domid", nullptr, in_pieces)) {
         fail("its domain id cannot be read");
     }
     print("DOMID ", static_cast<const char *>(answer), "\n");
@@ -348,7 +323,8 @@ void set_up()
     const std::uint64_t frame = param(abi::HVM_PARAM_STORE_PFN);
     port = static_cast<std::uint32_t>(param(abi::HVM_PARAM_STORE_EVTCHN));
     // NOLINTNEXTLINE(performance-no-int-to-ptr): mapped one to one.
-    rings = reinterpret_cast<Rings *>(frame * abi::kPageSize);
+    rings = reinterpret_cast<abi::xenstore_domain_interface *>(frame *
+                                                               abi::kPageSize);
     const std::intptr_t mapped = add_to_physmap(
         abi::XENMAPSPACE_grant_table, 0,
         reinterpret_cast<std::uintptr_t>(&grant_page) / abi::kPageSize);
@@ -382,7 +358,7 @@ void guest_main()
             read_domain_id(true);
             break;
         case 'm':
-            if (!ask(kMkdir, "data/made")) {
+            if (!ask(abi::XS_MKDIR, "data/made")) {
                 fail("a directory cannot be made");
             }
             print("MADE\n");

@@ -43,13 +43,14 @@ struct evtchn_unmask {
     std::uint32_t port;
 };
 
-// A port that whoever has it sends to, and `vcpu` hears.
+// A port that `remote_dom` may bind to.
 struct evtchn_alloc_unbound {
     std::uint16_t dom;
     std::uint16_t remote_dom;
     std::uint32_t port; // out
 };
 
+// A port that whoever has it sends to, and `vcpu` hears.
 struct evtchn_bind_ipi {
     std::uint32_t vcpu;
     std::uint32_t port; // out

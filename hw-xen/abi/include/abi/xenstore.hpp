@@ -26,6 +26,8 @@ struct xenstore_domain_interface {
 static_assert(offsetof(xenstore_domain_interface, req_cons) == 2048);
 
 inline constexpr std::uint32_t XS_READ = 2;
+inline constexpr std::uint32_t XS_WRITE = 11;
+inline constexpr std::uint32_t XS_MKDIR = 12;
 inline constexpr std::uint32_t XS_ERROR = 16;
 
 struct xsd_sockmsg {
