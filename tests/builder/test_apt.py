@@ -250,6 +250,31 @@ class AptTest(Bed):
                              builder_apt.download('foo').read_bytes())
         self.assertEqual(2, said.getvalue().count('package lists'))
 
+    def test_another_version_is_installed(self) -> None:
+        """From a suite that we do not know: it cannot be downloaded, and need
+        not be."""
+        status = self.root / 'status'
+        status.write_text('Package: foo\nVersion: 2.0\nArchitecture: all\n'
+                          'Status: install ok installed\nMaintainer: A\n'
+                          'Description: foo\nDepends: five\n\n')
+        self.archive.add_deb('bookworm', '1.0')
+        builder_apt = self.apt()
+        # pylint: disable-next=protected-access
+        own_config = builder_apt._config
+
+        def config() -> Path:
+            path = own_config()
+            with open(path, 'a', encoding='utf-8') as file:
+                file.write(f'Dir::State::status "{status}";\n')
+            return path
+
+        with mock.patch.object(builder_apt, '_config', config), \
+                self.quietly():
+            self.assertEqual(b'foo 1.0',
+                             builder_apt.download('foo').read_bytes())
+            self.assertEqual(['one', 'two', 'four'],
+                             builder_apt.depends('foo'))
+
     def test_source_that_is_replaced_meanwhile(self) -> None:
         def publish(version: str) -> None:
             dsc = f'qemu_{version}.dsc'
