@@ -15,7 +15,7 @@ from overlay_test.place import KVM_SELFTESTS
 from nested import kernel
 
 # In which the steal time alone may take a while.
-SECONDS = 120
+SECONDS = 300
 
 
 class SelftestTest(OverlayTest):

@@ -11,7 +11,7 @@ looked at after all is done.
 from pathlib import Path
 
 from overlay_test import main
-from overlay_test.migration import GFN, HVA, VCPUS, MigrationTest
+from overlay_test.migration import GFN, HVA, VCPUS, EventsTest
 
 MIGRATIONS = 10
 # Beyond the words in which the 32-bit layout has the wallclock.
@@ -21,7 +21,7 @@ QUERIES = ('query-xen-overlay', 'query-xen-shared-info',
            'query-xen-vcpu-info')
 
 
-class Events(MigrationTest):
+class Events(EventsTest):
     """Ten migrations in a row, with all that goes on going on."""
 
     def migrations(self, append: str, *backends: tuple[str, ...],
@@ -100,7 +100,7 @@ class Events(MigrationTest):
             self.leave_machine()
 
 
-class Snapshot(MigrationTest):
+class Snapshot(EventsTest):
     """Saved and loaded: by whom saved it, by one that has just started, and
     by one whose guest is younger than the snapshot."""
 
@@ -108,16 +108,6 @@ class Snapshot(MigrationTest):
     DISK = ('-blockdev', 'file,node-name=file,filename={file}', '-blockdev',
             'qcow2,node-name=disk,file=file')
     JOB = {'tag': 'moment', 'vmstate': 'disk', 'devices': ['disk']}
-
-    def job(self, command: str, **arguments: object) -> None:
-        """Run a job to its end."""
-        self.vm.cmd(command, **{'job-id': 'job', **arguments})
-        while True:
-            job, = self.vm.cmd('query-jobs')
-            if job['status'] == 'concluded':
-                break
-        self.assertNotIn('error', job)
-        self.vm.cmd('job-dismiss', id='job')
 
     def make_disk(self) -> list[str]:
         """The arguments for it."""

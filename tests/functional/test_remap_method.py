@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from overlay_test import KprobeCounts, OverlayTest, main
+from overlay_test.migration import MigrationTest
 from overlay_test.testcase import ACCEL
 
 REMAPS = 100
@@ -207,15 +208,8 @@ class Unfit(RemapMethodTest):
         self.assertIn('Cannot allocate memory', refused[0])
 
 
-class OtherUse(RemapMethodTest):
+class OtherUse(RemapMethodTest, MigrationTest):
     """It ends where RAM is to be used behind the guest's back."""
-
-    def wait_for_migration(self) -> None:
-        while True:
-            status = self.vm.cmd('query-migrate')['status']
-            if status in ('completed', 'failed', 'cancelled'):
-                self.assertEqual('completed', status)
-                return
 
     def ended(self) -> list[str]:
         return self.overlay_trace().texts('host_page_end')
@@ -230,19 +224,18 @@ class OtherUse(RemapMethodTest):
             page = self.guest_page(gpa)
             self.vm.cmd('migrate-set-capabilities', capabilities=capability)
             self.vm.cmd('migrate', uri=f'file:{folder}/stream')
-            self.wait_for_migration()
+            self.wait_for_migration(self.vm)
             self.assertEqual('memslot', self.method())
             self.assertEqual(gpa, self.vm.cmd('query-xen-overlay')[
                 'shared-info-gpa'])
             self.vm.shutdown()
             self.assertEqual(1, len(self.ended()))
 
-            self._vms.clear()
-            self._unread = ''
+            self.leave_machine()
             self.launch_bare_metal('remap', '', '-incoming', 'defer', smp='4')
             self.vm.cmd('migrate-set-capabilities', capabilities=capability)
             self.vm.cmd('migrate-incoming', uri=f'file:{folder}/stream')
-            self.wait_for_migration()
+            self.wait_for_migration(self.vm)
             self.assertEqual('memslot', self.method())
             # The wallclock is written anew when the machine runs.
             self.assertEqual(page[0xff0:], self.guest_page(gpa)[0xff0:])
@@ -256,19 +249,24 @@ class OtherUse(RemapMethodTest):
     def test_migration(self) -> None:
         self.migrates()
 
+    def test_nothing_is_seen_of_the_end(self) -> None:
+        """The page has its memslot before the RAM behind it comes back."""
+        gpa = self.start('-trace', 'kvm_set_user_memory')
+        self.assertEqual('host-page', self.method())
+        self.vm.cmd('migrate', uri=f'file:{self.path("stream")}')
+        self.wait_for_migration(self.vm)
+        self.vm.cmd('quit')
+        self.vm.wait(timeout=60)
+        log = self.vm.get_log() or ''
+        hidden = log.rindex('xen_overlay_host_page_hide')
+        # Since the guest mapped it; that was the last of what it did.
+        before = log[log.rindex('xen_overlay_host_page_show'):hidden]
+        self.assertRegex(before, rf'kvm_set_user_memory .*gpa=0x{gpa:x} '
+                                 'size=0x1000 ')
+
     def test_background_snapshot(self) -> None:
         """It write-protects RAM instead of tracking it."""
         self.migrates('background-snapshot')
-
-    def job(self, command: str, **arguments: object) -> None:
-        """Run a job to its end."""
-        self.vm.cmd(command, **{'job-id': 'job', **arguments})
-        while True:
-            job, = self.vm.cmd('query-jobs')
-            if job['status'] == 'concluded':
-                break
-        self.assertNotIn('error', job)
-        self.vm.cmd('job-dismiss', id='job')
 
     def test_snapshot(self) -> None:
         """The RAM below is in it, and comes back from it."""
@@ -325,8 +323,7 @@ class OtherUse(RemapMethodTest):
                 self.assertEqual(self.guest_page(gpa), in_dump(dump, gpa))
                 self.vm.cmd('cont')
                 self.finish()
-            self._vms.clear()
-            self._unread = ''
+            self.leave_machine()
 
 
 def in_dump(dump: bytes, gpa: int) -> bytes | None:

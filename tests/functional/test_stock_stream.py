@@ -8,7 +8,7 @@ which says so (tests/qemu/stock-migratable.patch), and is stock otherwise.
 
 from overlay_test import main
 from overlay_test.environment import MIGRATABLE_STOCK
-from overlay_test.migration import GFN, HVA, MigrationTest
+from overlay_test.migration import GFN, HVA, EventsTest
 
 VCPUS = 2
 ROUNDS = 5
@@ -17,7 +17,7 @@ ROUNDS = 5
 NO_NIC = ('-nic', 'none')
 
 
-class StockStream(MigrationTest):
+class StockStream(EventsTest):
     """The guest that counts its events, here and there."""
 
     needs_migratable_stock = True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Moving the guest that counts its events (tests/guest/events)."""
+"""Moving a guest from machine to machine, and one that counts its events."""
 
 import re
 import tempfile
@@ -19,7 +19,7 @@ ENDED = ('completed', 'failed', 'cancelled')
 
 
 class MigrationTest(OverlayTest):
-    """The guest, and ways to move it."""
+    """Machines, and ways for a guest from one to another."""
 
     def setUp(self) -> None:
         self._left: list[QEMUMachine] = []
@@ -34,6 +34,63 @@ class MigrationTest(OverlayTest):
 
     def path(self, name: str) -> str:
         return str(Path(self._scratch.name) / name)
+
+    def leave_machine(self) -> QEMUMachine:
+        """Make room for another one as self.vm; this one stays as it is."""
+        machine = self.vm
+        self._left.append(machine)
+        self._unread = ''
+        return machine
+
+    def migrate_to(self, source: QEMUMachine,
+                   meanwhile: Callable[[], None] = lambda: None
+                   ) -> dict[str, int]:
+        """Move the guest of `source` to self.vm, which waits for it; what
+        `source` says of it."""
+        uri = f'unix:{self.path("migration")}'
+        self.vm.cmd('migrate-incoming', uri=uri)
+        source.cmd('migrate', uri=uri)
+        self.wait_for_migration(source, meanwhile)
+        info = source.cmd('query-migrate')
+        self.wait_for_migration(self.vm)
+        return info
+
+    def wait_for_migration(self, machine: QEMUMachine,
+                           meanwhile: Callable[[], None] = lambda: None
+                           ) -> None:
+        while True:
+            status = machine.cmd('query-migrate').get('status')
+            if status in ENDED:
+                self.assertEqual('completed', status, machine.get_log())
+                return
+            meanwhile()
+
+    def job(self, command: str, **arguments: object) -> None:
+        """Run a job (of blockdev-create, snapshot-save, ...) to its end."""
+        self.vm.cmd(command, **{'job-id': 'job', **arguments})
+        while True:
+            job, = self.vm.cmd('query-jobs')
+            if job['status'] == 'concluded':
+                break
+        self.assertNotIn('error', job)
+        self.vm.cmd('job-dismiss', id='job')
+
+    def end_machine(self, machine: QEMUMachine) -> None:
+        machine.shutdown()
+        self.assertEqual(0, machine.exitcode(), machine.get_log())
+        self.check_log(machine)
+
+    def check_log(self, machine: QEMUMachine) -> None:
+        """Nothing the device did failed, and nobody complained."""
+        log = machine.get_log() or ''
+        for line in log.splitlines():
+            self.assertNotRegex(line, r'xen_overlay_\w+.* ret=-')
+            if 'exceeds the recommended cpus' not in line:
+                self.assertNotRegex(line, r'^qemu-system-\S+: ')
+
+
+class EventsTest(MigrationTest):
+    """With the guest that counts its events (tests/guest/events)."""
 
     def launch_events(self, append: str, *arguments: str,
                       smp: int = VCPUS) -> None:
@@ -66,46 +123,3 @@ class MigrationTest(OverlayTest):
         self.command('q', 'VERDICT: PASS')
         self.vm.wait(timeout=60)
         self.assertEqual(1, self.vm.exitcode())
-
-    def leave_machine(self) -> QEMUMachine:
-        """Make room for another one as self.vm; this one stays as it is."""
-        machine = self.vm
-        self._left.append(machine)
-        self._unread = ''
-        return machine
-
-    def migrate_to(self, source: QEMUMachine,
-                   meanwhile: Callable[[], None] = lambda: None
-                   ) -> dict[str, int]:
-        """Move the guest of `source` to self.vm, which waits for it; what
-        `source` says of it."""
-        uri = f'unix:{self.path("migration")}'
-        self.vm.cmd('migrate-incoming', uri=uri)
-        source.cmd('migrate', uri=uri)
-        self.wait_for_migration(source, meanwhile)
-        info = source.cmd('query-migrate')
-        self.wait_for_migration(self.vm)
-        return info
-
-    def wait_for_migration(self, machine: QEMUMachine,
-                           meanwhile: Callable[[], None] = lambda: None
-                           ) -> None:
-        while True:
-            status = machine.cmd('query-migrate').get('status')
-            if status in ENDED:
-                self.assertEqual('completed', status, machine.get_log())
-                return
-            meanwhile()
-
-    def end_machine(self, machine: QEMUMachine) -> None:
-        machine.shutdown()
-        self.assertEqual(0, machine.exitcode(), machine.get_log())
-        self.check_log(machine)
-
-    def check_log(self, machine: QEMUMachine) -> None:
-        """Nothing the device did failed, and nobody complained."""
-        log = machine.get_log() or ''
-        for line in log.splitlines():
-            self.assertNotRegex(line, r'xen_overlay_\w+.* ret=-')
-            if 'exceeds the recommended cpus' not in line:
-                self.assertNotRegex(line, r'^qemu-system-\S+: ')
