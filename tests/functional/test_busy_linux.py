@@ -36,7 +36,7 @@ class BusyLinux(LoadTest, MigrationTest):
 
     def life(self, *backends: str) -> None:
         """`backends`: of each machine, in turn."""
-        with self.launch(backends[0]):
+        with self.launch(backends[0]) as questions:
             self.wait_for_load('guest: ready')
             self.is_well()
             for _ in range(PAUSES):
@@ -47,14 +47,25 @@ class BusyLinux(LoadTest, MigrationTest):
             self.wait_for_load('guest: .*Hypervisor detected: Xen HVM')
             self.wait_for_load('guest: ready')
             self.is_well()
+        self.assertGreater(questions.asked, 0)
         downtimes = []
         for n in range(1, MIGRATIONS + 1):
             source = self.leave_machine()
             with self.launch(backends[n % len(backends)],
-                             '-incoming', 'defer'):
+                             '-incoming', 'defer') as questions:
                 downtimes.append(self.migrate_to(source)['downtime'])
                 self.is_well()
+            self.assertGreater(questions.asked, 0)
             self.end_machine(source)
+        saved = f'file:{self.path("saved")}'
+        self.vm.cmd('stop')
+        self.vm.cmd('migrate', uri=saved)
+        self.wait_for_migration(self.vm)
+        self.end_machine(self.leave_machine())
+        with self.launch(backends[0], '-incoming', saved):
+            self.wait_for_migration(self.vm)
+            self.vm.cmd('cont')
+            self.is_well()
         print(f'{backends}: downtimes in ms {downtimes}')
         self.end_machine(self.vm)
 

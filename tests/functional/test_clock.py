@@ -10,6 +10,7 @@ along of it is old.
 """
 
 import time
+from pathlib import Path
 
 from overlay_test import KprobeCounts, main
 from overlay_test.generation import GFN, generation
@@ -47,6 +48,16 @@ class Clock(MigrationTest):
     def ask(self, what: str) -> None:
         """Have the guest do something (tests/guest/clock)."""
         self.vm.console_socket.sendall(what.encode())
+
+    def be(self, width: int) -> None:
+        """Have the guest be one of that many bits."""
+        self.ask(str(width)[0])
+        self.wait_for(rf'WIDTH {width}\n')
+        # Before 6.9 KVM tells nobody that the guest set its width by the MSR,
+        # and writes no wallclock then: the next map does both.
+        if generation() is GFN:
+            self.ask('m')
+            self.wait_for(r'MAPPED\n')
 
     def refreshes(self, do: str) -> int:
         """How often KVM wrote the wallclock for a command."""
@@ -88,15 +99,13 @@ class Clock(MigrationTest):
                 self.assertEqual(once, self.refreshes('cont'))
             self.check('after pauses in a row')
 
-            self.ask('3')
-            self.wait_for(r'WIDTH 32\n')
+            self.be(32)
             self.check('as a 32-bit guest')
             self.vm.cmd('stop')
             time.sleep(PAUSE)
             self.vm.cmd('cont')
             self.check('as a 32-bit guest, after a pause')
-            self.ask('6')
-            self.wait_for(r'WIDTH 64\n')
+            self.be(64)
             self.check('as a 64-bit guest again')
 
             self.ask('r')
@@ -106,10 +115,28 @@ class Clock(MigrationTest):
             self.vm.wait(timeout=60)
 
     def moves(self, backend: str) -> None:
-        """Other machines; the clock stood still meanwhile."""
-        self.start(backend)
+        """Other machines, and another time; the clock stood still
+        meanwhile."""
+        file = self.path('disk')
+        Path(file).touch()
+        self.start(backend, '-blockdev',
+                   f'file,node-name=file,filename={file}')
         self.wait_for(r'READY\n')
         self.check('at first')
+
+        self.job('blockdev-create', options={
+            'driver': 'qcow2', 'file': 'file', 'size': 1 << 20})
+        self.vm.cmd('blockdev-add', **{
+            'driver': 'qcow2', 'node-name': 'disk', 'file': 'file'})
+        snapshot = {'tag': 'moment', 'vmstate': 'disk', 'devices': ['disk']}
+        self.job('snapshot-save', **snapshot)
+        self.check('after a snapshot was saved')
+        time.sleep(PAUSE)
+        self.job('snapshot-load', **snapshot)
+        self.vm.cmd('cont')
+        self.check('after the snapshot was loaded')
+        self.vm.cmd('blockdev-del', **{'node-name': 'disk'})
+        self.vm.cmd('blockdev-del', **{'node-name': 'file'})
 
         source = self.leave_machine()
         self.start(backend, '-incoming', 'defer')

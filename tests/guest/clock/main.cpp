@@ -12,6 +12,8 @@
 //   t  say the time, in nanoseconds since 1970
 //   3  be a 32-bit guest: the wallclock has another place for those
 //   6  be a 64-bit guest again
+//   m  map shared_info once more, where it is: what a guest does after it has
+//      set its width
 //   r  reboot
 //
 // Options: times=N  how often to say the time, before it ends (1)
@@ -80,6 +82,13 @@ std::uint64_t wallclock()
                      shared_info<abi::SharedInfo32>().arch.wc_sec_hi);
 }
 
+void map()
+{
+    if (const std::int64_t result = map_shared_info(page); result != 0) {
+        fail("mapping shared_info returned ", result);
+    }
+}
+
 void set_width(unsigned bits)
 {
     latch_width(bits);
@@ -109,9 +118,7 @@ void guest_main()
     const std::uint64_t times = option("times", 1);
     end_of_options();
     xen_init();
-    if (const std::int64_t result = map_shared_info(page); result != 0) {
-        fail("mapping shared_info returned ", result);
-    }
+    map();
     print("READY\n");
     for (std::uint64_t said = 0; said < times;) {
         switch (console_read_byte()) {
@@ -124,6 +131,10 @@ void guest_main()
             break;
         case '6':
             set_width(64);
+            break;
+        case 'm':
+            map();
+            print("MAPPED\n");
             break;
         case 'r':
             reboot();
