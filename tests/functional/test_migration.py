@@ -13,7 +13,9 @@ from pathlib import Path
 from overlay_test import main
 from overlay_test.migration import GFN, HVA, VCPUS, EventsTest
 
-MIGRATIONS = 10
+# There and back, twice; of the usual way, more in a row.
+MIGRATIONS = 4
+IN_A_ROW = 10
 # Beyond the words in which the 32-bit layout has the wallclock.
 PORTS = 2400
 
@@ -22,7 +24,7 @@ QUERIES = ('query-xen-overlay', 'query-xen-shared-info',
 
 
 class Events(EventsTest):
-    """Ten migrations in a row, with all that goes on going on."""
+    """Migrations in a row, with all that goes on going on."""
 
     def migrations(self, append: str, *backends: tuple[str, ...],
                    smp: int = VCPUS, number: int = MIGRATIONS) -> None:
@@ -57,7 +59,7 @@ class Events(EventsTest):
         self.check_log(self.vm)
 
     def test_hva(self) -> None:
-        self.migrations(f'own=1-3 ports={PORTS}', HVA)
+        self.migrations(f'own=1-3 ports={PORTS}', HVA, number=IN_A_ROW)
 
     def test_gfn(self) -> None:
         self.migrations(f'own=2,3 ports={PORTS}', GFN)
@@ -69,9 +71,9 @@ class Events(EventsTest):
     def test_other_callbacks(self) -> None:
         """Called by a pin, whose level comes along, or by each vCPU's own
         vector."""
-        self.migrations('gsi=20', HVA, GFN, smp=1, number=4)
+        self.migrations('gsi=20', HVA, GFN, smp=1, number=2)
         self.leave_machine()
-        self.migrations('upcall=1 own=0-3', HVA, GFN, number=4)
+        self.migrations('upcall=1 own=0-3', HVA, GFN, number=2)
 
     def test_event_after_the_last_pass_but_one(self) -> None:
         """What KVM writes when all vCPUs have stopped, to pages that were
