@@ -88,6 +88,7 @@ class _Run:
 
         self.to_come = list(names)
         self._text = ''
+        self._last = ''     # the test that was told of last
         # Of each test its verdict; at last what the host came to.
         self._verdicts: queue.Queue[tuple[str, Verdict] | str | Exception] = \
             queue.Queue()
@@ -136,6 +137,11 @@ class _Run:
             failed, name, skipped = outcome.groups()
             said = self._text[:outcome.end()]
             self._text = self._text[outcome.end():]
+            # A test and what tidies up after it can both fail, each with an
+            # outcome of its own: the first one counts.
+            if name == self._last:
+                continue
+            self._last = name
             self._verdicts.put((name, Verdict(
                 not failed, skipped,
                 f'{said}console of its kernel: {self._host.console}')))

@@ -67,6 +67,16 @@ class Place(unittest.TestCase):
         """As the program does."""
         place.expect(map(sample, ('test_a', 'test_b', 'test_c')))
 
+    def test_fails_twice(self) -> None:
+        """By itself and in tearDown(); the next one's outcome is its own."""
+        self.expect_all()
+        outcomes = [verdict.passed for verdict in self.verdicts(([
+            b'not ok 1 __main__.Sample.test_a\n'
+            b'not ok 1 __main__.Sample.test_a\n'
+            b'ok 2 __main__.Sample.test_b\n'
+            b'ok 3 __main__.Sample.test_c\n'], 1))]
+        self.assertEqual([False, True, True], outcomes)
+
     def test_one_host(self) -> None:
         self.expect_all()
         a, b, c = self.verdicts(([
