@@ -20,6 +20,7 @@ DESCRIPTION = '''Builds what is missing and runs the tests.
   ./test functional           those that start machines
   ./test functional NAME...   some of these: test_remap, remap, ...
   ./test functional --kernel all      all of them on every kernel
+  ./test functional --remap-method memslot    with the page moved that way
 
 What needs KVM with Xen support runs natively where the machine has it, else
 in the nested host (tests/nested/README.md); XEN_OVERLAY_HOST=native|nested
@@ -40,13 +41,27 @@ class Run:
     kernel: str | None = None
     # Some of it only.
     names: tuple[str, ...] = ()
+    # How machines that do not say so themselves move shared_info.
+    remap_method: str | None = None
 
     @property
     def log(self) -> str:
         """For --logbase; tests/kernel/matrix knows it."""
-        return '-'.join([f'{self.suite}-tests', *(
-            [Path(self.kernel).name] if self.kernel else [])]) + ''.join(
+        kernel = Path(self.kernel).name if self.kernel else None
+        return '-'.join(filter(None, (
+            f'{self.suite}-tests', kernel, self.remap_method))) + ''.join(
                 f'+{name}' for name in self.names)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the tests are told by (docs/testing.md)."""
+        told = dict(os.environ)
+        if self.kernel:
+            told |= {'XEN_OVERLAY_KERNEL': self.kernel,
+                     'XEN_OVERLAY_HOST': 'nested'}
+        if self.remap_method:
+            told['XEN_OVERLAY_REMAP_METHOD'] = self.remap_method
+        return told
 
 
 @dataclass
@@ -81,6 +96,9 @@ def parse() -> argparse.Namespace:
                         metavar='NAME', help='run the functional tests in '
                         'the nested host on this kernel (tests/nested/'
                         'README.md); "all": on each of them')
+    parser.add_argument('--remap-method', choices=('memslot',),
+                        help='how shared_info is moved where a test does not '
+                        'say so itself (default: as the device chooses)')
     parser.add_argument('--jobs', type=int, default=os.cpu_count() or 1,
                         help='how many at the same time (default: %(default)s'
                         ', one per CPU)')
@@ -88,8 +106,9 @@ def parse() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.names and arguments.suite != 'functional':
         parser.error('names go with "functional"')
-    if arguments.kernel and arguments.suite != 'functional':
-        parser.error('--kernel goes with "functional"')
+    if ((arguments.kernel or arguments.remap_method) and
+            arguments.suite != 'functional'):
+        parser.error('--kernel and --remap-method go with "functional"')
     if arguments.jobs < 1:
         parser.error('--jobs: at least 1')
     return arguments
@@ -129,17 +148,18 @@ def functional_runs(arguments: argparse.Namespace,
     wanted = arguments.kernel
     if not wanted and os.environ.get(kernel.VARIABLE):
         wanted = [os.environ[kernel.VARIABLE]]
-    names = tuple(arguments.names)
+    names, method = tuple(arguments.names), arguments.remap_method
     # What no kernel makes a difference to is run with one of them.
     runs = [Run('functional', 'functional' if name == MAINLINE else 'kvm',
-                name, names) for name in
+                name, names, method) for name in
             (kernel.NAMES if 'all' in wanted else wanted)]
     if not wanted:
         # The machine's own KVM, where there is one.
         own = None if xen_kvm.choose().native else MAINLINE
-        runs = [Run('functional', 'functional', own, names)]
+        runs = [Run('functional', 'functional', own, names, method)]
         if not names:
-            runs.append(Run('functional', 'every-kernel', 'default-slot'))
+            runs.append(Run('functional', 'every-kernel', 'default-slot',
+                            remap_method=method))
     ready = []
     for run in runs:
         try:
@@ -168,9 +188,7 @@ def run_suite(run: Run, arguments: argparse.Namespace,
                 for name in run.names]
     log = OWN_BUILD / 'meson-logs' / f'{run.log}.junit.xml'
     log.unlink(missing_ok=True)
-    environment = {**os.environ, 'XEN_OVERLAY_KERNEL': run.kernel,
-                   'XEN_OVERLAY_HOST': 'nested'} if run.kernel else None
-    status = child.run(command, env=environment)
+    status = child.run(command, env=run.environment)
     if not status and not log.exists():
         missed = ', '.join(run.names) or 'anything'
         print(f'no {run.suite} test is called {missed}', file=sys.stderr)

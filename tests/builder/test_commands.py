@@ -147,7 +147,7 @@ class TestTest(Bed):
         for arguments, words in {
                 ('nonsense',): 'invalid choice',
                 ('unit', 'remap'): 'names go with "functional"',
-                ('unit', '--kernel', 'gfn'): '--kernel goes with',
+                ('unit', '--kernel', 'gfn'): '--kernel and --remap-method go with',
                 ('--jobs', '0'): '--jobs: at least 1',
                 ('--jobs', 'x'): 'invalid int value'}.items():
             with self.subTest(arguments):
@@ -208,7 +208,7 @@ class TestTest(Bed):
         log.write_text(JUNIT)       # of an earlier run
 
         def meson(_: list[str], env: object) -> int:
-            self.assertIsNone(env)
+            self.assertEqual(os.environ, env)
             if report is not None:
                 log.write_text(report)
             return status
@@ -232,6 +232,16 @@ class TestTest(Bed):
         for report in (good, None):
             totals = self.suite(1, report)
             self.assertEqual(['unit-tests: see above (status 1)'], totals.failed)
+
+    def test_run(self) -> None:
+        """What a run is told, and where tests/kernel/matrix finds it."""
+        run = test.Run('functional', 'kvm', 'gfn', ('remap',), 'memslot')
+        self.assertEqual('functional-tests-gfn-memslot+remap', run.log)
+        self.assertEqual(
+            {'XEN_OVERLAY_KERNEL': 'gfn', 'XEN_OVERLAY_HOST': 'nested',
+             'XEN_OVERLAY_REMAP_METHOD': 'memslot'},
+            {name: value for name, value in run.environment.items()
+             if os.environ.get(name) != value})
 
 
 if __name__ == '__main__':

@@ -107,8 +107,8 @@ class Qemu:
                 '-machine', 'q35', '-accel', ACCEL, '-smp', str(vcpus),
                 '-m', str(MEMORY_MIB), '-display', 'none',
                 '-serial', 'stdio', '-kernel', str(guest),
-                # A machine here does reboot the guest.
-                '-append', f'{append} reset=1'.strip(),
+                # A machine here does reboot, and wakes up by its RTC.
+                '-append', f'{append} reset=1 sleep=1'.strip(),
                 '-device', 'isa-debug-exit,iobase=0xf4', *self.options]
 
 

@@ -8,7 +8,7 @@ import subprocess
 from typing import Any
 
 from overlay_test import ExecuteError, KprobeCounts, OverlayTest, main
-from overlay_test.environment import XEN_INSPECT
+from overlay_test.environment import REMAP_METHOD, XEN_INSPECT
 from overlay_test.generation import GFN, generation
 
 VCPUS = 3
@@ -50,7 +50,8 @@ class BareMetal(OverlayTest):
             {'enabled': True, 'broken': False,
              'shared-info-backend': backend,
              'default-vcpu-info-backend': default, 'long-mode': True,
-             'shared-info-gpa': gpa, 'remap-method': 'host-page',
+             'shared-info-gpa': gpa,
+             'remap-method': REMAP_METHOD or 'host-page',
              'kernel-agrees': True, 'differences': []},
             without_words(overlay, 'stats', 'capabilities'))
         self.assertIn('shared-info', overlay['capabilities'])

@@ -29,6 +29,8 @@ ZAPS = 'kvm_arch_flush_shadow_memslot'
 class RemapMethodTest(OverlayTest):
     """A guest that moves the page, and questions to its machine."""
 
+    has_remap_method = True
+
     def start(self, *arguments: str, method: str = 'auto',
               loops: int = REMAPS, smp: str = '4') -> int:
         """Start the guest up to its first map; returns where that is."""

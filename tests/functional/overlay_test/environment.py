@@ -14,6 +14,10 @@ GUESTS = BUILD / 'xen-overlay' / 'tests' / 'guest'
 XEN_INSPECT = ROOT / 'tools' / 'xen-inspect'
 LINUX_GUEST = BUILD / 'linux-guest'
 
+# How machines that do not say so themselves move shared_info; None: as the
+# device chooses.
+REMAP_METHOD = os.environ.get('XEN_OVERLAY_REMAP_METHOD') or None
+
 QEMU_SOURCE = BUILD / 'qemu-src'
 
 # Each with a default, so that a test can be pointed at another emulator.

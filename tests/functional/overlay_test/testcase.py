@@ -15,7 +15,7 @@ import pycotap
 from qemu_test import QemuSystemTest
 
 from overlay_test import place
-from overlay_test.environment import GUESTS, LINUX_GUEST
+from overlay_test.environment import GUESTS, LINUX_GUEST, REMAP_METHOD
 from overlay_test.generation import GFN, HVA, generation
 from overlay_test.trace import OverlayTrace
 
@@ -39,6 +39,9 @@ class OverlayTest(QemuSystemTest):
 
     # Whether a test needs such a KVM at all.
     needs_xen_kvm = True
+
+    # Whether it is the test that says how shared_info is moved.
+    has_remap_method = False
 
     # Whether the host kernel's log is not to be looked at.
     kernel_may_warn = False
@@ -107,6 +110,10 @@ class OverlayTest(QemuSystemTest):
             self.skipTest(f'this KVM\'s generation is {kvm}')
         self.set_machine(machine)
         self.vm.set_console()
+        if REMAP_METHOD and not self.has_remap_method:
+            # Before what the test says, which overrides it.
+            self.vm.add_args('-global',
+                             f'xen-overlay.remap-method={REMAP_METHOD}')
         self.vm.add_args('-accel', ACCEL, '-smp', smp, '-m', memory,
                          *OverlayTrace.ARGUMENTS, *arguments)
         self.vm.launch()
