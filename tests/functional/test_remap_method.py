@@ -11,10 +11,11 @@ is to use the RAM behind it.
 import re
 import resource
 import tempfile
+import time
 from pathlib import Path
 
 from overlay_test import KprobeCounts, OverlayTest, main
-from overlay_test.migration import MigrationTest
+from overlay_test.migration import BETWEEN, MigrationTest
 from overlay_test.testcase import ACCEL
 
 REMAPS = 100
@@ -304,7 +305,7 @@ class OtherUse(RemapMethodTest, MigrationTest):
         self.vm.cmd('calc-dirty-rate', **{'calc-time': 1,
                                           'mode': 'dirty-bitmap'})
         while self.vm.cmd('query-dirty-rate')['status'] != 'measured':
-            pass
+            time.sleep(BETWEEN)
         self.assertEqual('memslot', self.method())
         self.remaps()
         self.assertEqual('host-page', self.method())

@@ -8,7 +8,7 @@ which says so (tests/qemu/stock-migratable.patch), and is stock otherwise.
 
 from overlay_test import main
 from overlay_test.environment import MIGRATABLE_STOCK
-from overlay_test.migration import GFN, HVA, EventsTest
+from overlay_test.migration import AUTO, GFN, EventsTest
 
 VCPUS = 2
 ROUNDS = 5
@@ -58,10 +58,10 @@ class StockStream(EventsTest):
         self.finish()
         return infos
 
-    def test_hva_and_gfn(self) -> None:
-        self.there_and_back(HVA, GFN)
+    def test_there_and_back(self) -> None:
+        self.there_and_back(AUTO, GFN)
         self.leave_machine()
-        self.there_and_back(GFN, HVA)
+        self.there_and_back(GFN, AUTO)
 
     def test_downtime(self) -> None:
         """Not judged, but shown."""
