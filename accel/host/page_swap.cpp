@@ -2,6 +2,7 @@
 #include "host/page_swap.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 
 namespace xovl::host
@@ -39,6 +40,17 @@ void PageSwap::part(std::byte *frame)
     }
     slot = frame;
     pages_.part(frame);
+}
+
+void PageSwap::join()
+{
+    assert(!replaced_);
+    for (std::byte *&frame : parted_) {
+        if (frame) {
+            pages_.join(frame);
+        }
+        frame = nullptr;
+    }
 }
 
 core::Status PageSwap::hide()

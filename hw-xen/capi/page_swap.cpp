@@ -44,6 +44,11 @@ int xovl_page_swap_hide(XovlPageSwap *swap)
     return to_errno(swap->swap.hide());
 }
 
+void xovl_page_swap_join(XovlPageSwap *swap)
+{
+    swap->swap.join();
+}
+
 void *xovl_page_swap_frame(const XovlPageSwap *swap)
 {
     return swap->swap.frame();

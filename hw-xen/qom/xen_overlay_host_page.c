@@ -194,13 +194,17 @@ uint64_t xen_overlay_host_page_gpa(XenOverlayState *s)
     return s->host_page.mr ? s->host_page.gpa : INVALID_GPA;
 }
 
-/* Has the page show where it shows, but by a memory region. */
+/*
+ * Has the page show where it shows, but by a memory region, and RAM be as if it
+ * had never been otherwise.
+ */
 static bool end(XenOverlayState *s, const char *reason, Error **errp)
 {
     uint64_t gpa = xen_overlay_host_page_gpa(s);
     int ret;
 
     if (gpa == INVALID_GPA) {
+        xovl_page_swap_join(s->host_page.swap);
         return true;
     }
     /*
@@ -217,6 +221,7 @@ static bool end(XenOverlayState *s, const char *reason, Error **errp)
                          "out of guest RAM, which is to be used otherwise");
         return false;
     }
+    xovl_page_swap_join(s->host_page.swap);
     return true;
 }
 

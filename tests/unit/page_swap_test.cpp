@@ -215,12 +215,22 @@ TEST_F(PageSwapTest, ToAndFroSplitsNothing)
     const std::string once = mappings();
     swap_all();
     EXPECT_EQ(mappings(), once);
-    for (const int i : {1, 3, 5, 7}) {
-        pages_.join(address(static_cast<std::size_t>(i)));
-    }
     EXPECT_EQ(std::count(once.begin(), once.end(), '\n'), 8) << once;
-    const std::string all = mappings();
-    EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 1) << all;
+}
+
+TEST_F(PageSwapTest, JoinsWhatItSplit)
+{
+    const std::string before = mappings();
+    // Whether nothing, some or all of the frames are apart.
+    for (std::size_t i = 0; i < kFrames; ++i) {
+        swap_.join();
+        EXPECT_EQ(without_that(mappings()), before) << i;
+        for (std::size_t j = 0; j < i; ++j) {
+            ASSERT_TRUE(swap_.show(address(j)));
+            ASSERT_TRUE(swap_.hide());
+        }
+    }
+    EXPECT_TRUE(ram_is_intact());
 }
 
 TEST_F(PageSwapTest, ThePageHasItsAdviceWhereItShows)

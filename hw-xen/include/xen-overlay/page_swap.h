@@ -28,6 +28,8 @@ void xovl_page_swap_free(XovlPageSwap *swap);
 int xovl_page_swap_show(XovlPageSwap *swap, void *frame);
 /* Bring back what was there. */
 int xovl_page_swap_hide(XovlPageSwap *swap);
+/* Have memory be as few mappings as it was; only while no frame is replaced. */
+void xovl_page_swap_join(XovlPageSwap *swap);
 /* The frame that is replaced, or NULL. */
 void *xovl_page_swap_frame(const XovlPageSwap *swap);
 

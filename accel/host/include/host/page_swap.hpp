@@ -43,6 +43,11 @@ public:
     // an error nothing has changed.
     core::Status hide();
 
+    // Leaves the memory as few mappings as it was, for who needs it to be one:
+    // before 6.3 Linux write-protects a range for userfaultfd only if it is.
+    // Only while no frame is replaced.
+    void join();
+
     // The frame that is replaced, or null.
     [[nodiscard]] void *frame() const
     {
