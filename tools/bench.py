@@ -6,19 +6,18 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from benchmark import bed, page, table
 from benchmark.job import Job, groups
 from benchmark.part import Part
 from benchmark.parts import PARTS
+from benchmark.record import Record
 from benchmark.results import Results, read, write
-from benchmark.samples import Samples
 from benchmark.variant import XEN, Variant, variants
 from builder import emulator, options, own_project, packages
 from builder.paths import BUILD, EMULATOR, ROOT, STOCK_EMULATOR
-from builder.say import note, step
+from builder.say import UserError, step
 
 DESCRIPTION = '''Measures our emulator beside the stock one, in instructions.
 
@@ -50,7 +49,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument('--repeats', type=int, metavar='N',
                         help='how often each is measured (default: 3)')
     parser.add_argument('--missing', action='store_true',
-                        help='only machines of which there are no results')
+                        help='only machines of which there are no results, '
+                        'or of fewer runs than --repeats asks for')
     parser.add_argument('--machine', default='', metavar='TEXT',
                         help="only machines with this in their name, such as "
                         "'4 vCPUs' or '4096 MiB'")
@@ -88,25 +88,37 @@ def main() -> int:
     file = arguments.output / 'results.json'
     everything = read(file)
     names = arguments.parts or list(PARTS)
+    failures: list[str] = []
     if not arguments.tables:
-        jobs = [job for name in names
-                for job in plan(PARTS[name], everything, compared, arguments)]
+        jobs = [job for name in names for job in plan(
+            PARTS[name], everything.get(name, Results(name)), compared,
+            arguments)]
+        record = Record(everything, file, about(), jobs)
+        done = 0
         for group in groups(jobs):
-            measure(group, everything, file)
+            measure(group, record, f'{done + 1} to {done + len(group)} of '
+                    f'{len(jobs)}' if len(group) > 1 else
+                    f'{done + 1} of {len(jobs)}')
+            done += len(group)
+        failures = record.failures
+        if not arguments.machine:
+            for name in set(names) & set(everything):
+                everything[name].keep(
+                    PARTS[name].configurations(arguments.quick))
+            write(file, everything)
     for name in names:
         if name in everything and everything[name].runs:
             publish(PARTS[name], everything, arguments.output)
+    if failures:
+        raise UserError('what failed has the results it had before; '
+                        '--missing measures what has none:\n' +
+                        '\n'.join(failures))
     return 0
 
 
-def plan(part: Part, everything: dict[str, Results],
-         compared: list[Variant], arguments: argparse.Namespace) -> list[Job]:
-    """What is to be measured of a part; the results of that are dropped."""
-    made = Results(part.name, about(arguments.repeats))
-    if not (arguments.missing or arguments.machine) or (
-            part.name not in everything):
-        everything[part.name] = made
-    results = everything[part.name]
+def plan(part: Part, results: Results, compared: list[Variant],
+         arguments: argparse.Namespace) -> list[Job]:
+    """What is to be measured of a part."""
     jobs = []
     for configuration in part.configurations(arguments.quick):
         variants_of_part = [(variant, part.repeats(
@@ -119,33 +131,27 @@ def plan(part: Part, everything: dict[str, Results],
             continue
         if arguments.machine not in table.machine(configuration):
             continue
-        results.drop(configuration)
         jobs.append(Job(part, configuration, variants_of_part))
     return jobs
 
 
-def measure(jobs: list[Job], everything: dict[str, Results],
-            file: Path) -> None:
-    """Measure what shares a nested host; write each result at once."""
-    started = time.monotonic()
+def measure(jobs: list[Job], record: Record, number: str) -> None:
+    """Measure what shares a nested host."""
+    step(f'machines {number}: ' + '; '.join(
+        f'{job.part.name}, {table.machine(job.configuration)}'
+        for job in jobs))
+    try:
+        bed.run(jobs, record.take)
+    except UserError as error:
+        record.give_up(jobs[0], f'or what shares a host with it: {error}')
     for job in jobs:
-        step(f'{job.part.name}: {table.machine(job.configuration)}')
-
-    def take(job: Job, variant: str, repeat: int, samples: Samples) -> None:
-        run = everything[job.part.name].add(job.configuration, variant,
-                                            repeat, samples)
-        first = job.part.measures[0]
-        note(f'{job.part.name}, {table.machine(job.configuration)}, '
-             f'{variant}, run {repeat + 1}: {first.title}: '
-             f'{table.number(run.values[first.key])} {first.unit} '
-             f'({time.monotonic() - started:.0f} s)')
-        write(file, everything)
-
-    bed.run(jobs, take)
-    for job in jobs:
-        samples = job.part.on_xen(job.configuration)
+        try:
+            samples = job.part.on_xen(job.configuration)
+        except UserError as error:
+            record.give_up(job, f'{XEN}: {error}')
+            continue
         if samples is not None:
-            take(job, XEN, 0, samples)
+            record.take_other(job, XEN, samples)
 
 
 def publish(part: Part, everything: dict[str, Results],
@@ -161,7 +167,7 @@ def publish(part: Part, everything: dict[str, Results],
     step(f'{part.name}: results are in {folder}')
 
 
-def about(repeats: int) -> dict[str, str]:
+def about() -> dict[str, str]:
     """What results were made with."""
     from nested.kernel import find_kernel
 
@@ -173,7 +179,6 @@ def about(repeats: int) -> dict[str, str]:
                         '--dirty')
     return {
         'measured by': f'./bench at {commit}',
-        'runs': str(repeats),
         'emulator': first_line(str(EMULATOR), '--version'),
         'host': f'nested host, {find_kernel().vmlinuz.name}',
     }

@@ -5,9 +5,11 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from benchmark.page import MARK, page, update
+from benchmark.page import MARK, made_with, page, update
 from benchmark.part import Measure, Part, Plot
-from benchmark.results import Results
+from benchmark.results import Results, made
+
+SOMEBODY = {'measured by': 'somebody'}
 
 
 class OnePart(Part):
@@ -29,17 +31,32 @@ class PageTest(unittest.TestCase):
     """What is written, and what stays."""
 
     def test_what_was_measured_is_shown(self) -> None:
-        results = Results('one', {'measured by': 'somebody'})
-        results.add({'vcpus': 1}, 'ours', 0, {'cost': [7]})
+        results = Results('one', [made({'vcpus': 1}, 'ours', 0,
+                                       {'cost': [7]}, SOMEBODY)])
         text = page({'other': OtherPart(), 'one': OnePart()},
-                    {'one': results, 'gone': Results('gone', {}),
-                     'other': Results('other', {})})
-        for words in ('## one: the first', 'measured by somebody',
-                      '(one.svg)', '**Its cost** (instructions)',
+                    {'one': results, 'gone': Results('gone'),
+                     'other': Results('other')})
+        for words in ('## one: the first',
+                      '\n\nmeasured by somebody, runs 1.\n\n', '(one.svg)', '**Its cost** (instructions)',
                       '| 1 vCPU  |    7 |'):
             self.assertIn(words, text)
         self.assertNotIn('second', text)
         self.assertNotIn('gone', text)
+
+    def test_who_measured_what(self) -> None:
+        results = Results('one')
+        for vcpus in 4, 1:
+            for variant, repeats in (('stock', 2), ('ours', 1)):
+                results.replace([made({'vcpus': vcpus}, variant, repeat, {},
+                                      SOMEBODY) for repeat in range(repeats)])
+        self.assertEqual(['measured by somebody, runs 1 to 2.'],
+                         made_with(results))
+        results.replace([made({'vcpus': 1}, 'ours', 0, {},
+                              {'measured by': 'another'})])
+        self.assertEqual(
+            ['- measured by somebody, runs 1 to 2: 1 vCPU (stock); 4 vCPUs.',
+             '- measured by another, runs 1: 1 vCPU (ours).'],
+            made_with(results))
 
     def test_what_is_written_by_hand_stays(self) -> None:
         with tempfile.TemporaryDirectory() as folder:

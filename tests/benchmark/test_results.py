@@ -7,21 +7,23 @@ from pathlib import Path
 
 from benchmark.part import Configuration, Plot
 from benchmark.plot import points
-from benchmark.results import Results, read, write
+from benchmark.results import Results, made, read, write
 
 SMALL: Configuration = {'vcpus': 1, 'memory': 128}
 LARGE: Configuration = {'vcpus': 4, 'memory': 128}
 OTHER: Configuration = {'vcpus': 4, 'memory': 128, 'pages': '4 KiB'}
+FIRST = {'emulator': 'X'}
 
 
 def some_results() -> Results:
     """Two machines, two variants, one of them twice."""
-    results = Results('remap', {'emulator': 'X'})
+    results = Results('remap')
     for configuration, factor in ((LARGE, 2), (SMALL, 1), (OTHER, 5)):
-        results.add(configuration, 'stock', 0, {'remap': [100 * factor]})
-        results.add(configuration, 'ours', 0,
-                    {'remap': [10, 20], 'only': [1]})
-        results.add(configuration, 'ours', 1, {'remap': [25]})
+        results.runs += [
+            made(configuration, 'stock', 0, {'remap': [100 * factor]}, FIRST),
+            made(configuration, 'ours', 0, {'remap': [10, 20], 'only': [1]},
+                 FIRST),
+            made(configuration, 'ours', 1, {'remap': [25]}, FIRST)]
     return results
 
 
@@ -50,16 +52,19 @@ class ResultsTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / 'results.json'
             self.assertEqual({}, read(file))
-            both = {'remap': self.results, 'events': Results('events', {})}
+            both = {'remap': self.results, 'events': Results('events')}
             write(file, both)
             self.assertEqual(both, read(file))
 
     def test_a_machine_anew(self) -> None:
         self.assertEqual(2, self.results.count(SMALL, 'ours'))
         self.assertEqual(1, self.results.count(SMALL, 'stock'))
-        self.results.drop(SMALL)
-        self.assertEqual(0, self.results.count(SMALL, 'ours'))
+        self.results.replace([made(SMALL, 'ours', 0, {'remap': [9]}, {})])
+        self.assertEqual(1, self.results.count(SMALL, 'ours'))
+        self.assertEqual(1, self.results.count(SMALL, 'stock'))
         self.assertEqual(2, self.results.count(LARGE, 'ours'))
+        self.results.keep([SMALL])
+        self.assertEqual([SMALL], self.results.configurations())
 
     def test_points_of_a_plot(self) -> None:
         plot = Plot('remap', 'vcpus', 'vCPUs', {'memory': 128})

@@ -4,8 +4,8 @@
 import unittest
 
 from benchmark.part import Measure
-from benchmark.results import Results
-from benchmark.samples import Figure
+from benchmark.results import Results, made
+from benchmark.samples import Figure, Samples
 from benchmark.table import (aligned, cell, machine, measure_rows, number,
                              ratio)
 
@@ -53,13 +53,18 @@ class TableTest(unittest.TestCase):
     """Rows and columns."""
 
     def setUp(self) -> None:
-        self.results = Results('remap', {})
+        self.results = Results('remap')
         for vcpus in 1, 4:
             for variant, value in (('stock', 150 * vcpus), ('ours', 10)):
-                self.results.add({'vcpus': vcpus}, variant, 0,
-                                 {'remap': [value]})
-        self.results.add({'vcpus': 4}, 'ours', 1, {'new': [3]})
-        self.results.add({'vcpus': 4}, 'real Xen', 0, {'remap': [2]})
+                self.take(vcpus, variant, 0, {'remap': [value]})
+        self.take(4, 'ours', 1, {'new': [3]})
+        self.take(4, 'real Xen', 0, {'remap': [2]})
+
+    def take(self, vcpus: int, variant: str, repeat: int,
+             samples: Samples) -> None:
+        """One more run."""
+        self.results.runs.append(
+            made({'vcpus': vcpus}, variant, repeat, samples, {}))
 
     def test_a_measure(self) -> None:
         self.assertEqual(

@@ -46,9 +46,9 @@ class Lines:
 
 
 def run(jobs: list[Job],
-        take: Callable[[Job, str, int, Samples], None]) -> None:
+        take: Callable[[Job, str, int, Samples | None], None]) -> None:
     """Do jobs in one nested host; `take` gets each run: its job, the variant,
-    its number and the samples."""
+    its number and the samples; None if it failed, which ends its job."""
     from nested.errors import NestedError
     from nested.host import NestedHost
 
@@ -69,7 +69,7 @@ def run(jobs: list[Job],
 
     def result(said: Result) -> None:
         take(jobs[said['job']], said['variant'], said['repeat'],
-             said['samples'])
+             said.get('samples'))
 
     try:
         status = host.run(
@@ -82,4 +82,4 @@ def run(jobs: list[Job],
         raise UserError(str(error)) from error
     if status:
         raise UserError(f'measuring ended with status {status}; what was said '
-                        'stands above.  --missing goes on with the rest')
+                        'stands above')

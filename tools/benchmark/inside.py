@@ -4,13 +4,15 @@
     python3 -m benchmark.inside '[{"part": "remap", "configuration": ...}]'
 
 Runs where KVM is, which may be a nested host.  Each run's samples are a line
-of their own on stdout, which begins with RESULT.
+of their own on stdout, which begins with RESULT; a run that failed has none,
+and its job ends.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import traceback
 
 from .job import Job
 from .parts import PARTS
@@ -26,11 +28,20 @@ def main() -> int:
                   [(Variant(name, emulator, tuple(settings)), repeats)
                    for name, emulator, settings, repeats in told['variants']])
         for variant, repeat in job.order():
-            samples = job.part.run(variant, job.configuration)
-            print(RESULT + json.dumps({'job': number, 'variant': variant.name,
-                                       'repeat': repeat,
-                                       'samples': samples}), flush=True)
+            said = {'job': number, 'variant': variant.name, 'repeat': repeat}
+            try:
+                said['samples'] = job.part.run(variant, job.configuration)
+            # The other machines need not wait for one that does not work.
+            except Exception:   # pylint: disable=broad-exception-caught
+                traceback.print_exc()
+                _say(said)
+                break
+            _say(said)
     return 0
+
+
+def _say(said: dict[str, object]) -> None:
+    print(RESULT + json.dumps(said), flush=True)
 
 
 if __name__ == '__main__':

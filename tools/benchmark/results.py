@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Sequence
 
 from .part import Configuration
 from .samples import Figure, Samples, figure, run_value
@@ -18,27 +19,36 @@ class Run:
     variant: str
     repeat: int
     values: dict[str, float]
+    # What it was made with.
+    about: dict[str, str] = field(default_factory=dict)
+
+
+def made(configuration: Configuration, variant: str, repeat: int,
+         samples: Samples, about: dict[str, str]) -> Run:
+    """A run of these samples."""
+    return Run(configuration, variant, repeat,
+               {key: run_value(values) for key, values in samples.items()},
+               about)
 
 
 @dataclass
 class Results:
-    """All runs of a part, and what they were made with."""
+    """All runs of a part."""
     part: str
-    about: dict[str, str]
     runs: list[Run] = field(default_factory=list)
 
-    def add(self, configuration: Configuration, variant: str, repeat: int,
-            samples: Samples) -> Run:
-        """Take a run's samples."""
-        run = Run(configuration, variant, repeat,
-                  {key: run_value(values) for key, values in samples.items()})
-        self.runs.append(run)
-        return run
+    def replace(self, runs: Sequence[Run]) -> None:
+        """Take runs of a machine, in place of those that it had of the same
+        variants."""
+        of = {run.variant for run in runs}
+        self.runs = [run for run in self.runs if run.variant not in of or
+                     run.configuration != runs[0].configuration]
+        self.runs += runs
 
-    def drop(self, configuration: Configuration) -> None:
-        """Forget a machine."""
+    def keep(self, configurations: Sequence[Configuration]) -> None:
+        """Forget all other machines."""
         self.runs = [run for run in self.runs
-                     if run.configuration != configuration]
+                     if run.configuration in configurations]
 
     def count(self, configuration: Configuration, variant: str) -> int:
         """How often a variant was measured in a machine."""
@@ -69,18 +79,18 @@ class Results:
 
 
 def write(file: Path, results: dict[str, Results]) -> None:
-    """Write the results of all parts for programs."""
-    file.write_text(json.dumps({name: asdict(part)
-                                for name, part in results.items()},
-                               indent=1) + '\n')
+    """Write the results of all parts for programs.  Whoever is interrupted
+    here leaves what was there."""
+    fresh = file.with_suffix('.new')
+    fresh.write_text(json.dumps({name: asdict(part)
+                                 for name, part in results.items()},
+                                indent=1) + '\n')
+    fresh.rename(file)
 
 
 def read(file: Path) -> dict[str, Results]:
     """What write() wrote; nothing if there is no such file."""
     if not file.exists():
         return {}
-    found = {}
-    for name, part in json.loads(file.read_text()).items():
-        runs = [Run(**run) for run in part.pop('runs')]
-        found[name] = Results(runs=runs, **part)
-    return found
+    return {name: Results(part['part'], [Run(**run) for run in part['runs']])
+            for name, part in json.loads(file.read_text()).items()}
