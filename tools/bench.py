@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmark import bed, page, table
+from benchmark import bed, page, plot, table
 from benchmark.job import Job, groups
 from benchmark.part import Part
 from benchmark.parts import PARTS
@@ -157,11 +157,9 @@ def measure(jobs: list[Job], record: Record, number: str) -> None:
 def publish(part: Part, everything: dict[str, Results],
             folder: Path) -> None:
     """Write tables and plots beside the results."""
-    from benchmark import plot      # needs matplotlib, installed by now
-
     results = everything[part.name]
     print(f'\n## {part.title}\n\n{table.tables(part, results)}', flush=True)
-    if part.plots:
+    if plot.drawable(part, results):
         plot.draw(part, results, folder)
     page.update(folder / 'README.md', page.page(PARTS, everything))
     step(f'{part.name}: results are in {folder}')

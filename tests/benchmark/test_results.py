@@ -5,14 +5,21 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from benchmark.part import Configuration, Plot
-from benchmark.plot import points
+from benchmark.part import Configuration, Measure, Part, Plot
+from benchmark.plot import points, ratios
 from benchmark.results import Results, made, read, write
 
 SMALL: Configuration = {'vcpus': 1, 'memory': 128}
 LARGE: Configuration = {'vcpus': 4, 'memory': 128}
 OTHER: Configuration = {'vcpus': 4, 'memory': 128, 'pages': '4 KiB'}
 FIRST = {'emulator': 'X'}
+
+
+class OnePart(Part):
+    """With what only some have."""
+    measures = tuple(Measure(key, title, '') for key, title in (
+        ('remap', 'a remap'), ('only', 'what only ours has'),
+        ('rare', 'a'), ('none', 'b'), ('never', 'c')))
 
 
 def some_results() -> Results:
@@ -65,6 +72,15 @@ class ResultsTest(unittest.TestCase):
         self.assertEqual(2, self.results.count(LARGE, 'ours'))
         self.results.keep([SMALL])
         self.assertEqual([SMALL], self.results.configurations())
+
+    def test_ratios_of_a_plot(self) -> None:
+        self.results.runs += [
+            made(SMALL, 'ours', 0, {'rare': [1], 'none': [0]}, FIRST),
+            made(LARGE, 'stock', 0, {'rare': [0], 'none': [1]}, FIRST)]
+        self.assertEqual({'a remap': {'1 vCPU, 128 MiB': 0.2,
+                                      '4 vCPUs, 128 MiB': 0.1,
+                                      '4 vCPUs, 128 MiB, pages 4 KiB': 0.04}},
+                         ratios(OnePart(), self.results))
 
     def test_points_of_a_plot(self) -> None:
         plot = Plot('remap', 'vcpus', 'vCPUs', {'memory': 128})

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import table
+from . import plot, table
 from .part import Configuration, Part
 from .results import Results
 
@@ -21,7 +21,7 @@ def page(parts: dict[str, Part], results: dict[str, Results]) -> str:
             continue
         shown = [f'## {name}: {part.title}\n']
         shown.append('\n'.join(made_with(results[name])) + '\n')
-        if part.plots:
+        if plot.drawable(part, results[name]):
             shown.append(f'![{part.title}]({name}.svg)\n')
         texts.append('\n'.join([*shown, table.tables(part, results[name])]))
     return '\n'.join(texts)
