@@ -81,7 +81,7 @@ def main() -> int:
                     packages.TESTING + packages.PLOTTING)
     emulator.build(arguments.with_qemu_source, arguments.configure)
     emulator.build_stock(arguments.with_qemu_source, arguments.configure)
-    own_project.build()
+    own_project.build_guests()
     sys.path.insert(0, str(ROOT / 'tests'))
     compared = variants(EMULATOR, STOCK_EMULATOR)
     arguments.output.mkdir(parents=True, exist_ok=True)
