@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The part "boot": a Linux guest, to its user space."""
+"""The part "boot": a Linux guest to its user space, and by kexec to that of
+another one."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from .samples import Samples
 from .variant import Variant
 
 LINUX_GUEST = Path(__file__).resolve().parents[2] / 'build/linux-guest'
-FILES = ('vmlinuz', 'initrd', 'append')
-MEMORY_MIB = 256
+FILES = ('vmlinuz', 'initrd-kexec', 'append')
+MEMORY_MIB = 512
 
 
 class Boot(Part):
@@ -21,6 +22,7 @@ class Boot(Part):
     measures = (
         Measure('boot', 'from the start of the emulator to user space',
                 INSTRUCTIONS),
+        Measure('kexec', 'from `kexec -e` to user space', INSTRUCTIONS),
     )
 
     def configurations(self, quick: bool) -> list[Configuration]:
@@ -31,19 +33,27 @@ class Boot(Part):
         import linux_guest
 
         linux_guest.prepare()
+        linux_guest.prepare_kexec()
         return [LINUX_GUEST / name for name in FILES]
 
     def run(self, variant: Variant, configuration: Configuration) -> Samples:
         from .guest import Guest, machine
         from .host_clock import now
 
-        append = (LINUX_GUEST / 'append').read_text()
+        append = (LINUX_GUEST / 'append').read_text() + ' then=commands'
         before = now()
         with Guest(machine(
                 variant, int(configuration['vcpus']), MEMORY_MIB,
                 '-kernel', str(LINUX_GUEST / 'vmlinuz'),
-                '-initrd', str(LINUX_GUEST / 'initrd'),
+                '-initrd', str(LINUX_GUEST / 'initrd-kexec'),
                 '-append', append, '-no-reboot')) as guest:
             guest.wait_for('guest: ')
-            cost = now() - before
-        return {'boot': [cost]}
+            boot = now() - before
+            guest.wait_for('guest: ready\r?\n')
+            before = now()
+            guest.say('kexec\n')
+            guest.wait_for('guest: ')
+            kexec = now() - before
+            guest.machine.cmd('quit')
+            guest.machine.wait(timeout=60)
+        return {'boot': [boot], 'kexec': [kexec]}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 from .samples import Samples, read_samples
 from .variant import Variant
@@ -22,6 +22,8 @@ from qemu.machine import QEMUMachine    # noqa: E402
 GUESTS = ROOT / 'build/xen-overlay/tests/guest'
 ACCEL = 'kvm,xen-version=0x40011,kernel-irqchip=split'
 EXIT_PASS = 1
+# By a clock that counts instructions, and jumps where there are none.
+SILENCE_SECONDS = 120
 
 
 class GuestError(Exception):
@@ -43,10 +45,12 @@ def machine(variant: Variant, vcpus: int, memory: int,
 
 
 def bare_metal(variant: Variant, name: str, append: str, vcpus: int,
-               memory: int, no_reboot: bool = True) -> Guest:
+               memory: int, no_reboot: bool = True,
+               arguments: Sequence[str] = ()) -> Guest:
     """One of tests/guest."""
     return Guest(machine(
         variant, vcpus, memory, *(['-no-reboot'] if no_reboot else []),
+        *arguments,
         '-device', 'isa-debug-exit,iobase=0xf4',
         '-kernel', str(GUESTS / f'{name}.elf'), '-append', append))
 
@@ -60,6 +64,7 @@ class Guest:
 
     def __enter__(self) -> 'Guest':
         self.machine.launch()
+        self.machine.console_socket.settimeout(SILENCE_SECONDS)
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -74,7 +79,10 @@ class Guest:
             if match:
                 self._unread = self._unread[match.end():]
                 return match
-            text = self.machine.console_socket.recv(65536)
+            try:
+                text = self.machine.console_socket.recv(65536)
+            except TimeoutError:
+                text = b''
             self._unread += text.decode(errors='replace')
             verdict = re.search(r'VERDICT: (?!PASS).*\n', self._unread)
             if verdict or not text:
@@ -82,15 +90,19 @@ class Guest:
                     f'no {pattern!r} but: {self._unread[-400:]}'
                     f'{self.machine.get_log() or ""}')
 
+    def say(self, text: str) -> None:
+        """On its console."""
+        self.machine.console_socket.sendall(text.encode())
+
     def told(self, command: str) -> Samples:
         """Have a command of one letter done; returns what it measured."""
-        self.machine.console_socket.sendall(command.encode())
+        self.say(command)
         said = self.wait_for(rf'(?s)^(.*?)END {command}\r?\n').group(1)
         return read_samples(said)
 
     def end(self) -> None:
         """Have it end, which must be a pass."""
-        self.machine.console_socket.sendall(b'q')
+        self.say('q')
         self.wait_for(r'VERDICT: PASS.*\n')
         self.machine.wait(timeout=60)
         if self.machine.exitcode() != EXIT_PASS:

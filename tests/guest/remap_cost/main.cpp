@@ -19,11 +19,14 @@
 //   c  `loops` remaps with the clock of vCPU 0 read before and after: updates
 //      of it, and the largest step in ns between what the old and the new
 //      parameters say of the same moment
+//   s  `after` times: a vcpu_info is registered for each vCPU, then a soft
+//      reset, as Linux asks for one on its way through kexec; then shared_info
+//      is mapped again. Prints the soft reset, and both together
 //   q  the end
 // Somebody outside can so look at the host between any two of them. Where there
 // is no COM1 (a PVH guest on Xen), it does "erc" and ends.
 //
-// Options: loops=N, after=N
+// Options: loops=N, after=N, cpus=N (that there are; for s)
 //
 // What it cannot tell: what other vCPUs notice; they are not started.
 #include <cstddef>
@@ -38,6 +41,7 @@
 #include "memory_map.hpp"
 #include "report.hpp"
 #include "samples.hpp"
+#include "selectors.h"
 #include "shared_info.hpp"
 #include "start_info.hpp"
 #include "system_time.hpp"
@@ -63,6 +67,8 @@ constexpr std::uint64_t kPiece = 2 << 20;
 
 Page pages[2];
 std::size_t here; // which of them shows shared_info
+
+alignas(64) volatile abi::VcpuInfo64 areas[MAX_CPUS];
 
 std::uint64_t samples[kMaxSamples];
 std::uint64_t more_samples[kMaxSamples];
@@ -196,6 +202,43 @@ void measure_clock(std::uint64_t loops)
     print("BENCH clock-step ", largest, "\n");
 }
 
+void register_areas(std::uint64_t cpus)
+{
+    for (std::uint64_t id = 0; id < cpus; ++id) {
+        const auto address = reinterpret_cast<std::uintptr_t>(&areas[id]);
+        const abi::vcpu_register_vcpu_info argument{
+            .mfn = address / abi::kPageSize,
+            .offset = static_cast<std::uint32_t>(address % abi::kPageSize),
+            .rsvd = 0};
+        const std::intptr_t result =
+            hypercall(abi::HYPERVISOR_vcpu_op, abi::VCPUOP_register_vcpu_info,
+                      id, address_of(argument));
+        if (result != 0) {
+            fail("registration of vCPU ", id, " returned ", result);
+        }
+    }
+}
+
+void measure_soft_resets(std::uint64_t loops, std::uint64_t cpus)
+{
+    const abi::sched_shutdown argument{abi::SHUTDOWN_soft_reset};
+    for (std::uint64_t i = 0; i < loops; ++i) {
+        register_areas(cpus);
+        const std::uint64_t start = rdtsc();
+        const std::intptr_t result =
+            hypercall(abi::HYPERVISOR_sched_op, abi::SCHEDOP_shutdown,
+                      address_of(argument));
+        samples[i] = rdtsc() - start;
+        if (result != 0) {
+            fail("a soft reset returned ", result);
+        }
+        move_to(0);
+        more_samples[i] = rdtsc() - start;
+    }
+    print_samples("soft-reset", samples, loops);
+    print_samples("soft-reset-and-map", more_samples, loops);
+}
+
 } // namespace
 
 const char *guest_name()
@@ -207,9 +250,13 @@ void guest_main()
 {
     const std::uint64_t loops = option("loops", 100);
     const std::uint64_t after = option("after", 3);
+    const std::uint64_t cpus = option("cpus", 1);
     end_of_options();
     if (loops > kMaxSamples || after > kMaxSamples) {
         error("more than ", kMaxSamples, " samples");
+    }
+    if (cpus > MAX_CPUS) {
+        error("more than ", MAX_CPUS, " vCPUs");
     }
     memory_map_init();
     map_all_ram();
@@ -246,6 +293,9 @@ void guest_main()
             break;
         case 'c':
             measure_clock(loops);
+            break;
+        case 's':
+            measure_soft_resets(after, cpus);
             break;
         case 'q':
             pass("done");
