@@ -37,7 +37,8 @@ class PageTest(unittest.TestCase):
                     {'one': results, 'gone': Results('gone'),
                      'other': Results('other')})
         for words in ('## one: the first',
-                      '\n\nmeasured by somebody, runs 1.\n\n', '(one.svg)', '**Its cost** (instructions)',
+                      '\n\nmeasured by somebody, runs 1.\n\n',
+                      '(one.svg)', '**Its cost** (instructions)',
                       '| 1 vCPU  |    7 |'):
             self.assertIn(words, text)
         self.assertNotIn('second', text)

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from .monitor import Monitor, request
 from .part import INSTRUCTIONS, Configuration, Measure, Part
-from .samples import Samples
+from .samples import Samples, without_highest
 from .variant import OURS, Variant
 
 MEMORY_MIB = 128
-TIMES = 20
+TIMES = 10
 
 # What both have, to compare with; and what only ours has.
 BOTH: dict[str, tuple[str, dict[str, Any]]] = {
@@ -32,15 +33,19 @@ def title(command: str, arguments: dict[str, Any]) -> str:
 
 
 class Queries(Part):
-    """The client, which is Python, is part of each figure."""
+    """What reads the answer and does not look at it is part of each figure."""
     name = 'queries'
     title = 'QMP commands, question and answer'
-    measures = tuple(Measure(key, title(*command), INSTRUCTIONS)
-                     for key, command in (BOTH | ONLY_OURS).items())
+    measures = tuple(
+        measure for key, command in (BOTH | ONLY_OURS).items()
+        for measure in (Measure(key, title(*command), INSTRUCTIONS),
+                        Measure(f'{key}-length',
+                                f'{title(*command)}: length of the answer',
+                                'bytes')))
 
     def configurations(self, quick: bool) -> list[Configuration]:
         return [{'vcpus': vcpus, 'memory': MEMORY_MIB}
-                for vcpus in ((1,) if quick else (4,))]
+                for vcpus in ((1,) if quick else (4, 64))]
 
     def run(self, variant: Variant, configuration: Configuration) -> Samples:
         from .guest import bare_metal
@@ -48,14 +53,19 @@ class Queries(Part):
 
         commands = BOTH | (ONLY_OURS if variant.name == OURS else {})
         samples: Samples = {key: [] for key in commands}
-        with bare_metal(variant, 'remap_cost', '',
-                        int(configuration['vcpus']), MEMORY_MIB) as guest:
+        with Monitor() as monitor, bare_metal(
+                variant, 'remap_cost', '', int(configuration['vcpus']),
+                MEMORY_MIB, arguments=monitor.arguments()) as guest:
             guest.wait_for('READY')
-            for key, (command, arguments) in commands.items():
-                guest.machine.cmd(command, **arguments)     # the first is dear
+            monitor.connect()
+            for key, command in commands.items():
+                asked = request(*command)
+                monitor.ask(asked)      # the first is dear
                 for _ in range(TIMES):
                     before = now()
-                    guest.machine.cmd(command, **arguments)
+                    length = monitor.ask(asked)
                     samples[key].append(now() - before)
+                samples[f'{key}-length'] = [length]
             guest.end()
-        return samples
+        return {key: without_highest(values) if len(values) > 1 else values
+                for key, values in samples.items()}
