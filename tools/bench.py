@@ -47,7 +47,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument('--quick', action='store_true',
                         help='fewer machines, each once')
     parser.add_argument('--repeats', type=int, metavar='N',
-                        help='how often each is measured (default: 3)')
+                        help='how often each is measured (default: 2), but '
+                        'for what takes long')
     parser.add_argument('--missing', action='store_true',
                         help='only machines of which there are no results, '
                         'or of fewer runs than --repeats asks for')
@@ -66,7 +67,7 @@ def parse() -> argparse.Namespace:
             parser.error(f'no part is called {name}; there are: '
                          f'{", ".join(PARTS)}')
     if arguments.repeats is None:
-        arguments.repeats = 1 if arguments.quick else 3
+        arguments.repeats = 1 if arguments.quick else 2
     if arguments.repeats < 1:
         parser.error('--repeats: at least 1')
     if arguments.output is None:
@@ -103,8 +104,7 @@ def main() -> int:
         failures = record.failures
         if not arguments.machine:
             for name in set(names) & set(everything):
-                everything[name].keep(
-                    PARTS[name].configurations(arguments.quick))
+                forget(PARTS[name], everything[name], arguments)
             write(file, everything)
     for name in names:
         if name in everything and everything[name].runs:
@@ -121,10 +121,11 @@ def plan(part: Part, results: Results, compared: list[Variant],
     """What is to be measured of a part."""
     jobs = []
     for configuration in part.configurations(arguments.quick):
-        variants_of_part = [(variant, part.repeats(
-            configuration, variant.name, arguments.repeats))
-            for name in part.variants for variant in compared
-            if variant.name == name]
+        variants_of_part = [
+            (variant, repeats) for variant in compared
+            if variant.name in part.variants and
+            (repeats := part.repeats(configuration, variant.name,
+                                     arguments.repeats))]
         if arguments.missing and all(
                 results.count(configuration, variant.name) >= repeats
                 for variant, repeats in variants_of_part):
@@ -133,6 +134,16 @@ def plan(part: Part, results: Results, compared: list[Variant],
             continue
         jobs.append(Job(part, configuration, variants_of_part))
     return jobs
+
+
+def forget(part: Part, results: Results,
+           arguments: argparse.Namespace) -> None:
+    """What the part does not measure any more.  What was measured on Xen
+    stays, since few machines say all there is."""
+    machines = part.configurations(arguments.quick)
+    results.keep(lambda configuration, variant: configuration in machines and (
+        variant == XEN or variant in part.variants and
+        part.repeats(configuration, variant, arguments.repeats) > 0))
 
 
 def measure(jobs: list[Job], record: Record, number: str) -> None:

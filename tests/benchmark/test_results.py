@@ -70,7 +70,9 @@ class ResultsTest(unittest.TestCase):
         self.assertEqual(1, self.results.count(SMALL, 'ours'))
         self.assertEqual(1, self.results.count(SMALL, 'stock'))
         self.assertEqual(2, self.results.count(LARGE, 'ours'))
-        self.results.keep([SMALL])
+        self.results.keep(lambda configuration, variant:
+                          configuration == SMALL and variant != 'stock')
+        self.assertEqual(['ours'], self.results.variants())
         self.assertEqual([SMALL], self.results.configurations())
 
     def test_ratios_of_a_plot(self) -> None:

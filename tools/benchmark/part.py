@@ -52,7 +52,8 @@ class Part:
 
     def repeats(self, _configuration: Configuration, _variant: str,
                 asked: int) -> int:
-        """How often a variant is measured; fewer times where it is long."""
+        """How often a variant is measured; fewer times where that takes long,
+        not at all where it says nothing new."""
         return asked
 
     def host_memory(self, configuration: Configuration) -> int:

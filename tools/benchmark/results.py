@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Sequence
+from typing import Callable, Sequence
 
 from .part import Configuration
 from .samples import Figure, Samples, figure, run_value
@@ -45,10 +45,11 @@ class Results:
                      run.configuration != runs[0].configuration]
         self.runs += runs
 
-    def keep(self, configurations: Sequence[Configuration]) -> None:
-        """Forget all other machines."""
+    def keep(self, measured: Callable[[Configuration, str], bool]) -> None:
+        """Forget what is not measured any more: machines, or a variant in
+        them."""
         self.runs = [run for run in self.runs
-                     if run.configuration in configurations]
+                     if measured(run.configuration, run.variant)]
 
     def count(self, configuration: Configuration, variant: str) -> int:
         """How often a variant was measured in a machine."""
