@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nested.outer import CPU, ICOUNT, comma, machine
+from nested.outer import CPU, CPU_FOR_ICOUNT as NESTED, ICOUNT, comma, machine
 
 DOM0_MIB = 256
 # Xen itself, and what a domain costs beside its memory.
@@ -20,7 +20,7 @@ XEN = ('console=com1 com1=115200,8n1 loglvl=warning guest_loglvl=all '
 
 # With x2APIC Xen writes the APIC by MSR, and TCG ends QEMU with "Bad icount
 # read" when such a write sets a timer.
-CPU_FOR_ICOUNT = f'{CPU},x2apic=off'
+CPU_FOR_ICOUNT = f'{NESTED},x2apic=off'
 
 # On a line of its own, so that Xen's console has Xen's words and the
 # guest's, and no line of it is torn apart.

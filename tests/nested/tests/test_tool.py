@@ -28,12 +28,14 @@ class OuterTest(unittest.TestCase):
         self.assertIn('-accel tcg,thread=single', command)
         self.assertIn('-smp 1', command)
         self.assertNotIn('icount', command)
+        self.assertNotIn('erms', command)
         with self.assertRaisesRegex(NestedError, 'one CPU'):
             NestedHost(cpus=2)
 
     def test_icount(self) -> None:
-        self.assertIn('-icount shift=0,sleep=off',
-                      ' '.join(self.command(icount=True)))
+        command = ' '.join(self.command(icount=True))
+        self.assertIn('-icount shift=0,sleep=off', command)
+        self.assertIn('-cpu max,erms=off,fsrm=off', command)
 
     def test_commas_in_paths(self) -> None:
         self.assertIn('file,id=console,path=/a,,b', self.command())

@@ -161,7 +161,7 @@ class OuterTest(unittest.TestCase):
             return ' '.join(outer.command({'xen': 5, 'dom0': 6}))
 
         self.assertIn('-icount shift=0,sleep=off', text(True))
-        self.assertIn('-cpu max,x2apic=off', text(True))
+        self.assertIn('-cpu max,erms=off,fsrm=off,x2apic=off', text(True))
         self.assertNotIn('icount', text(False))
         self.assertNotIn('x2apic', text(False))
 
