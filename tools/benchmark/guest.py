@@ -22,6 +22,9 @@ from qemu.machine import QEMUMachine    # noqa: E402
 GUESTS = ROOT / 'build/xen-overlay/tests/guest'
 ACCEL = 'kvm,xen-version=0x40011,kernel-irqchip=split'
 EXIT_PASS = 1
+# Loads the guest and does nothing else. SeaBIOS has all vCPUs run one by one,
+# while those that wait for their turn keep the one host CPU busy.
+FIRMWARE = 'qboot.rom'
 # By a clock that counts instructions, and jumps where there are none.
 SILENCE_SECONDS = 120
 
@@ -50,7 +53,7 @@ def bare_metal(variant: Variant, name: str, append: str, vcpus: int,
     """One of tests/guest."""
     return Guest(machine(
         variant, vcpus, memory, *(['-no-reboot'] if no_reboot else []),
-        *arguments,
+        *arguments, '-bios', FIRMWARE,
         '-device', 'isa-debug-exit,iobase=0xf4',
         '-kernel', str(GUESTS / f'{name}.elf'), '-append', append))
 

@@ -89,10 +89,12 @@ class Remap(Part):
 
         if 'pages' in configuration:
             HUGE_PAGES.write_text('never')
+        vcpus = int(configuration['vcpus'])
         memory = int(configuration['memory'])
         after = AFTER_IF_HEAVY if memory >= HEAVY_MIB else AFTER
-        with bare_metal(variant, 'remap_cost', f'loops={LOOPS} after={after}',
-                        int(configuration['vcpus']), memory) as guest:
+        with bare_metal(variant, 'remap_cost',
+                        f'loops={LOOPS} after={after} cpus={vcpus}', vcpus,
+                        memory) as guest:
             guest.wait_for(r'READY free=\d+\r?\n')
             samples = {**guest.told('e'), **guest.told('r')}
             guest.told('t')
@@ -119,8 +121,8 @@ class Remap(Part):
 
         if configuration != MIDDLE:
             return None
-        samples = measured('remap_cost', f'loops={LOOPS}',
-                           int(configuration['vcpus']),
+        vcpus = int(configuration['vcpus'])
+        samples = measured('remap_cost', f'loops={LOOPS} cpus={vcpus}', vcpus,
                            int(configuration['memory']))
         samples['exit'] = without_highest(samples['exit'])
         return samples | derived(samples, samples)

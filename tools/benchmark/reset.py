@@ -10,8 +10,6 @@ from .variant import Variant
 MEMORY_MIB = 128
 TIMES = 2
 SOFT_TIMES = 10
-# Firmware takes longer there than all that is measured.
-HEAVY_VCPUS = 16
 
 
 class Reset(Part):
@@ -30,11 +28,7 @@ class Reset(Part):
 
     def configurations(self, quick: bool) -> list[Configuration]:
         return [{'vcpus': vcpus, 'memory': MEMORY_MIB}
-                for vcpus in ((1,) if quick else (1, 4, 16))]
-
-    def repeats(self, configuration: Configuration, _variant: str,
-                asked: int) -> int:
-        return 1 if int(configuration['vcpus']) >= HEAVY_VCPUS else asked
+                for vcpus in ((1,) if quick else (1, 4, 16, 64))]
 
     def run(self, variant: Variant, configuration: Configuration) -> Samples:
         from .guest import bare_metal

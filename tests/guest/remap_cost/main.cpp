@@ -26,9 +26,10 @@
 // Somebody outside can so look at the host between any two of them. Where there
 // is no COM1 (a PVH guest on Xen), it does "erc" and ends.
 //
-// Options: loops=N, after=N, cpus=N (that there are; for s)
+// Options: loops=N, after=N, cpus=N (that there are, default 1)
 //
-// What it cannot tell: what other vCPUs notice; they are not started.
+// What it cannot tell: what other vCPUs notice. With cpus=N they are started,
+// and halt.
 #include <cstddef>
 #include <cstdint>
 
@@ -43,6 +44,7 @@
 #include "samples.hpp"
 #include "selectors.h"
 #include "shared_info.hpp"
+#include "smp.hpp"
 #include "start_info.hpp"
 #include "system_time.hpp"
 #include "xen.hpp"
@@ -261,6 +263,9 @@ void guest_main()
     memory_map_init();
     map_all_ram();
     xen_init();
+    if (cpus > 1) {
+        (void)smp_init(static_cast<unsigned>(cpus));
+    }
     move_to(0);
     std::uint64_t free = 0;
     for (const RamRange &range : free_ram()) {
