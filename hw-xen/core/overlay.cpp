@@ -364,18 +364,11 @@ Status Overlay::try_register_vcpu_info(VcpuId caller, VcpuId target,
     }
     Registration next(std::move(*area));
 
-    // What Xen's map_guest_area() does, in its order.  While nothing is told,
-    // an event still sets its bit in shared_info, and which word that is in
-    // does not matter: all of them are marked below.  An old hypervisor
-    // refuses an event then, bit and all, so there the old place stays until
-    // it has the new one: what is written there meanwhile is the time and a
-    // word's mark, and neither is missed.
+    // The hypervisor is told in one step, so that there is no moment without a
+    // place, in which it would refuse events.  What it writes to the old place
+    // until then is the time, and marks of words that have news; neither is
+    // missed in the new one, where all words are marked below.
     Transaction transaction;
-    const bool old = !hypervisor_.has_shared_info_hva();
-    if (!old) {
-        transaction.step([&] { return tell_nothing(target); },
-                         [&] { return tell_place(target, vcpu); });
-    }
     const VcpuArea before = read_area(next->host());
     transaction.step(
         [&] {
@@ -386,15 +379,16 @@ Status Overlay::try_register_vcpu_info(VcpuId caller, VcpuId target,
             write_area(next->host(), before);
             return Status();
         });
-    transaction.step(
-        [&] { return tell_place(target, vcpu, next); },
-        [&] { return old ? tell_place(target, vcpu) : tell_nothing(target); });
+    transaction.step([&] { return tell_place(target, vcpu, next); },
+                     [&] { return tell_place(target, vcpu); });
     const Status done = finish(transaction);
     if (done) {
         std::swap(vcpu.registration, next);
         const bool news =
             mark_all_pending(vcpu.registration->host(), long_mode_);
-        if (news) {
+        // Another vCPU was running until it was told.  It may have answered in
+        // the old place the call that its new one has a copy of.
+        if (news || caller != target) {
             upcalls_.inject(target);
         }
     }
