@@ -3,10 +3,11 @@
 
 import unittest
 
-from benchmark.events import MOVED, typical
+from benchmark.events import IN_A_MOVE, MOVED, NOW_AND_THEN, typical
 from benchmark.host_clock import first_entry
 from benchmark.memory import rollup
 from benchmark.remap import LOOPS, derived, with_touch
+from benchmark.work import total
 
 TRACE = '''# tracer: nop
  python3-7   [000] .....   3.000100: sched_process_exec: filename=/bin/sh pid=7
@@ -40,6 +41,12 @@ class PartsTest(unittest.TestCase):
             typical({'self': [7, 7, 99], MOVED: [900, 8, 7]}))
         self.assertEqual({'lost-while-moved': [40]},
                          typical({'lost-while-moved': [40], MOVED: []}))
+        self.assertEqual(
+            {NOW_AND_THEN: [7], 'most-with-moves': [99], IN_A_MOVE: [9, 99]},
+            typical({NOW_AND_THEN: [7, 7, 9, 99, 7], IN_A_MOVE: [9, 99]}))
+
+    def test_work(self) -> None:
+        self.assertEqual(30, total(['10 700 1\n', '20 800 2\n']))
 
     def test_rollup(self) -> None:
         self.assertEqual({'Rss': 123456, 'Pss_Dirty': 12, 'Private_Dirty': 7},

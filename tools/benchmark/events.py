@@ -11,6 +11,10 @@ from .variant import Variant
 
 LOOPS = 200
 MOVED = 'self-while-moved'
+NOW_AND_THEN = 'self-with-moves'
+IN_A_MOVE = 'self-in-a-move'
+# Of these the median counts, and the dearest by another name.
+MOST = {MOVED: 'most-while-moved', NOW_AND_THEN: 'most-with-moves'}
 MEMORY_MIB = 128
 # More vCPUs than that change nothing: two of them do something.
 MOST_ON_XEN = 4
@@ -32,6 +36,14 @@ class Events(Part):
                 'the time: half of them take at most', INSTRUCTIONS),
         Measure('most-while-moved', 'the dearest of these', INSTRUCTIONS),
         Measure('lost-while-moved', f'of {LOOPS // 5} of these, lost', ''),
+        Measure(NOW_AND_THEN,
+                'an IPI to itself, while another vCPU moves shared_info once '
+                'in 5 ms: half of them take at most', INSTRUCTIONS),
+        Measure(IN_A_MOVE, 'those of these that were sent in the '
+                'middle of a move: the mean', INSTRUCTIONS),
+        Measure('most-with-moves', 'the dearest of these', INSTRUCTIONS),
+        Measure('lost-with-moves', f'of {LOOPS * 2} of these, lost', ''),
+        Measure('moves', 'and how often it was moved meanwhile', ''),
         Measure('other', 'an IPI to another vCPU, which halts', INSTRUCTIONS),
         Measure('round-trip', 'to another vCPU and back', INSTRUCTIONS),
         Measure('timer', 'VIRQ_TIMER: how late', INSTRUCTIONS),
@@ -51,7 +63,7 @@ class Events(Part):
                         vcpus, MEMORY_MIB) as guest:
             guest.wait_for(r'READY\r?\n')
             samples: Samples = {}
-            for command in 'sotmrwx':
+            for command in 'sotmrwhx':
                 samples |= guest.told(command)
             guest.end()
         return typical(samples)
@@ -71,9 +83,14 @@ class Events(Part):
 def typical(samples: Samples) -> Samples:
     """Without what the host does besides, such as its timer's tick."""
     found = {name: without_highest(values) if len(values) > 1 else values
-             for name, values in samples.items() if name != MOVED}
+             for name, values in samples.items()
+             if name not in (*MOST, IN_A_MOVE)}
     # With one CPU for both vCPUs: a few instructions, or whole time slices.
-    if samples.get(MOVED):
-        found[MOVED] = [statistics.median(samples[MOVED])]
-        found['most-while-moved'] = [max(samples[MOVED])]
+    for name, most in MOST.items():
+        if samples.get(name):
+            found[name] = [statistics.median(samples[name])]
+            found[most] = [max(samples[name])]
+    # Few, and none that stands out is the host's doing.
+    if samples.get(IN_A_MOVE):
+        found[IN_A_MOVE] = samples[IN_A_MOVE]
     return found

@@ -1,21 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The part "registration": each vCPU registers a vcpu_info of its own."""
+"""The part "registration": each vCPU gets a vcpu_info of its own."""
 
 from __future__ import annotations
+
+import statistics
 
 from .part import INSTRUCTIONS, Configuration, Measure, Part
 from .samples import Samples
 from .variant import Variant
 
 MEMORY_MIB = 128
+# What is taken off is measured as often as this.
+BASES = 5
 
 
 class Registration(Part):
-    """One after the other, by vCPU 0."""
+    """By vCPU 0, one after the other; and, in another machine, by each."""
     name = 'registration'
     title = 'a vcpu_info is registered'
     measures = (
-        Measure('registration', 'a registration', INSTRUCTIONS),
+        Measure('registration', 'a registration by vCPU 0, until the '
+                'hypercall returns', INSTRUCTIONS),
+        Measure('all-of-it', 'the same, and what comes of it: all that the '
+                'threads of the emulator do', INSTRUCTIONS),
+        Measure('own', 'a registration by the vCPU itself, until the '
+                'hypercall returns', INSTRUCTIONS),
+        Measure('all-of-own', 'the same, and what comes of it: all that the '
+                'threads of the emulator do', INSTRUCTIONS),
     )
 
     def configurations(self, quick: bool) -> list[Configuration]:
@@ -23,19 +34,36 @@ class Registration(Part):
                 for vcpus in ((4,) if quick else (4, 16))]
 
     def run(self, variant: Variant, configuration: Configuration) -> Samples:
-        from .guest import bare_metal
-
         vcpus = int(configuration['vcpus'])
-        with bare_metal(variant, 'event_cost', f'cpus={vcpus}', vcpus,
-                        MEMORY_MIB) as guest:
-            guest.wait_for(r'READY\r?\n')
-            samples = guest.told('v')
-            guest.end()
-        return samples
+        by_first = measured(variant, vcpus, 'v', 'n')
+        by_each = measured(variant, vcpus, 'u', 'c')
+        return {'registration': by_first['registration'],
+                'all-of-it': by_first['all'],
+                'own': by_each['registration'],
+                'all-of-own': by_each['all']}
 
     def on_xen(self, configuration: Configuration) -> Samples | None:
-        from .xen import measured
+        from .xen import measured as on_xen
 
         vcpus = int(configuration['vcpus'])
-        samples = measured('event_cost', f'cpus={vcpus}', vcpus, MEMORY_MIB)
+        samples = on_xen('event_cost', f'cpus={vcpus}', vcpus, MEMORY_MIB)
         return {'registration': samples['registration']}
+
+
+def measured(variant: Variant, vcpus: int, command: str,
+             base: str) -> Samples:
+    """What a registration takes, and what all of them do more than `base`,
+    for each."""
+    from .guest import bare_metal
+    from .work import of_command, only_work
+
+    with only_work(), bare_metal(
+            variant, 'event_cost', f'cpus={vcpus}', vcpus,
+            MEMORY_MIB) as guest:
+        guest.wait_for(r'READY\r?\n')
+        bases = [of_command(guest, base) for _ in range(BASES)]
+        work = of_command(guest, command)
+        samples = guest.told('p')
+        guest.end()
+    samples['all'] = [(work - statistics.median(bases)) / vcpus]
+    return samples

@@ -17,13 +17,23 @@
 //   r  as s, each time after shared_info was moved
 //   w  as s, while vCPU 1 moves shared_info all the time; a fifth as often.
 //      Also how many were lost: not heard in time
+//   h  as w, but vCPU 1 moves it once in 5 ms and halts in between, and vCPU 0
+//      halts for 1 to 4 ms before it sends; twice as often. Also those alone
+//      that were sent while a move was under way, and how often it was moved
 //   x  half as often, XenStore is asked for something: from the event that
 //      says so to the one that says there is an answer. It is the one back end
 //      that is always there
-//   v  each vCPU's vcpu_info is registered. Not before the others: events are
-//      heard there afterwards
+//   v  vCPU 0 registers a vcpu_info for each vCPU. Not before the others:
+//   events
+//      are heard there afterwards
+//   u  instead of v: each vCPU registers its own
+//   c  as u, but nothing is registered: what else there is to do in u
+//   p  prints what v or u took, which printed nothing
+//   n  nothing at all
 //   q  the end
-// Where there is no COM1 (a PVH guest on Xen), it does "sotxv" and ends.
+// While it waits for a command it halts. So what it makes the machine do
+// between two commands can be counted outside, too: in all of n, and in all of
+// v. Where there is no COM1 (a PVH guest on Xen), it does "sotxvp" and ends.
 //
 // Options: cpus=N (that there are), loops=N
 //
@@ -44,6 +54,7 @@
 #include "event_channel.hpp"
 #include "guest_main.hpp"
 #include "interrupts.hpp"
+#include "lapic.hpp"
 #include "report.hpp"
 #include "samples.hpp"
 #include "selectors.h"
@@ -61,10 +72,18 @@ namespace
 {
 
 constexpr std::uint8_t kVector = 0x40;
+constexpr std::uint8_t kAlarmVector = 0x41;
+constexpr std::uint8_t kCom1Vector = 0x42;
+constexpr unsigned kCom1Pin = 4;
 constexpr std::size_t kMaxSamples = 1000;
 
 // Far enough for all to be idle by then.
 constexpr std::uint64_t kTimerAhead = 2000000;
+
+// Of the local APIC's clock: ns.
+constexpr std::uint32_t kMovePeriod = 5000000;
+constexpr std::uint32_t kShortestPause = 1000000;
+constexpr std::uint32_t kLongestPause = 4000000;
 
 // What is not heard by then is lost. On one host CPU the other vCPU may be on
 // for a while.
@@ -76,13 +95,15 @@ struct Page {
 
 Page pages[2];
 volatile std::size_t here; // which of them shows shared_info
-volatile bool moving;      // by another vCPU, right now
+volatile bool moving;      // by another vCPU, again and again
+volatile bool under_way;   // one such move, right now
 
 // Where each vCPU is called once it has registered that.
 alignas(64) volatile abi::VcpuInfo64 areas[MAX_CPUS];
 
 std::uint64_t samples[kMaxSamples];
 std::uint64_t more_samples[kMaxSamples];
+std::uint64_t registrations; // that `samples` has
 
 std::uint32_t port_to_self;
 std::uint32_t port_to_other;
@@ -113,8 +134,6 @@ std::uint64_t bit(std::uint32_t port)
 std::uint64_t take_from(Page &page, std::uint32_t cpu)
 {
     auto &info = reinterpret_cast<volatile abi::SharedInfo64 &>(page);
-    info.vcpu_info[cpu].evtchn_upcall_pending = 0;
-    info.vcpu_info[cpu].evtchn_pending_sel = 0;
     const std::uint64_t mine =
         cpu == 0 ? bit(port_to_self) | bit(port_back) | bit(port_of_timer) |
                        (port_of_store != 0 ? bit(port_of_store) : 0)
@@ -123,14 +142,40 @@ std::uint64_t take_from(Page &page, std::uint32_t cpu)
            __atomic_fetch_and(&info.evtchn_pending[0], ~mine, __ATOMIC_SEQ_CST);
 }
 
-// While another vCPU moves the page, nobody can know where it is now: with
-// one look at `here`, the call could be acknowledged in shared_info and the
-// port be looked for in the RAM that has just come back. So both are looked at;
-// nothing is in that RAM.
+void acknowledge(Page &page, std::uint32_t cpu)
+{
+    auto &info = reinterpret_cast<volatile abi::SharedInfo64 &>(page);
+    info.vcpu_info[cpu].evtchn_upcall_pending = 0;
+    info.vcpu_info[cpu].evtchn_pending_sel = 0;
+}
+
+// While another vCPU moves the page, nobody can know where it is now, or
+// whether it is anywhere. So both places are looked at (nothing is in the RAM
+// that may be there instead), and a call for which nothing was found stays, to
+// come again. Otherwise it would be this guest that loses events, not the
+// machine.
+std::uint64_t take_while_moving(std::uint32_t cpu)
+{
+    const bool may_be_missed = under_way;
+    std::uint64_t taken = 0;
+    for (Page &page : pages) {
+        taken |= take_from(page, cpu);
+    }
+    if (taken != 0 || !may_be_missed) {
+        for (Page &page : pages) {
+            acknowledge(page, cpu);
+        }
+    }
+    return taken;
+}
+
 std::uint64_t take(std::uint32_t cpu)
 {
-    return moving ? take_from(pages[0], cpu) | take_from(pages[1], cpu)
-                  : take_from(pages[here], cpu);
+    if (moving) {
+        return take_while_moving(cpu);
+    }
+    acknowledge(pages[here], cpu);
+    return take_from(pages[here], cpu);
 }
 
 void upcall(unsigned)
@@ -163,11 +208,49 @@ void with_interrupts(Work work)
 void move_page()
 {
     const std::size_t to = 1 - here;
+    under_way = true;
     const std::intptr_t result = map_shared_info(&pages[to]);
     if (result != 0) {
         fail("a remap returned ", result);
     }
     here = to;
+    under_way = false;
+}
+
+void alarm(unsigned)
+{
+    lapic_end_of_interrupt();
+}
+
+// Enough said, until somebody has read it and waits for more.
+void com1_has_a_byte(unsigned)
+{
+    console_announce_bytes(false);
+    lapic_end_of_interrupt();
+}
+
+// The next command. '\0' without COM1.
+char wait_for_command()
+{
+    while (console_present() && !console_has_byte()) {
+        console_announce_bytes(true);
+        halt_once();
+    }
+    return console_read_byte();
+}
+
+// Halts for times that have nothing to do with anything.
+void pause_at_random()
+{
+    static std::uint32_t state = 1;
+    state = state * 1664525 + 1013904223; // from Numerical Recipes
+    const std::uint32_t ticks =
+        kShortestPause + (state >> 8) % (kLongestPause - kShortestPause);
+    const std::uint64_t end = rdtsc() + ticks;
+    lapic_alarm(kAlarmVector, ticks);
+    while (rdtsc() < end) {
+        halt_once();
+    }
 }
 
 // False if it was not heard in time.
@@ -308,6 +391,54 @@ void measure_while_moved(std::uint64_t loops)
     print("BENCH lost-while-moved ", lost, "\n");
 }
 
+// Both vCPUs halt between what they do, so that with one host CPU for both of
+// them nobody waits for the other's time slice to end.
+void measure_with_moves_now_and_then(std::uint64_t loops)
+{
+    Cpu *const other = cpu(1);
+    if (!other) {
+        return;
+    }
+    volatile bool stop = false;
+    volatile std::uint64_t moves = 0;
+    auto work = [&] {
+        lapic_repeat(kAlarmVector, kMovePeriod);
+        while (!stop) {
+            halt_once();
+            move_page();
+            moves = moves + 1;
+        }
+        lapic_repeat(kAlarmVector, 0);
+    };
+    moving = true;
+    start_on(*other, work);
+    std::uint64_t count = 0;
+    std::uint64_t hits = 0;
+    for (std::uint64_t i = 0; i < loops; ++i) {
+        pause_at_random();
+        const bool hit = under_way;
+        if (send_to_self(samples[count])) {
+            if (hit) {
+                more_samples[hits++] = samples[count];
+            }
+            ++count;
+        }
+    }
+    stop = true;
+    // The time of a move, and one more.
+    for (int i = 0; i < 5; ++i) {
+        pause_at_random();
+    }
+    if (!finish_work(*other, kWorkMs)) {
+        error("the other vCPU does not stop");
+    }
+    moving = false;
+    print_samples("self-with-moves", samples, count);
+    print_samples("self-in-a-move", more_samples, hits);
+    print("BENCH lost-with-moves ", loops - count, "\n");
+    print("BENCH moves ", moves, "\n");
+}
+
 std::uint64_t get_param(std::uint32_t index)
 {
     std::uint64_t value = 0;
@@ -359,34 +490,65 @@ void measure_store(std::uint64_t loops)
     print_samples("back-end", samples, loops);
 }
 
-void measure_registration()
+void register_vcpu_info(std::uint32_t id)
 {
-    std::uint64_t count = 0;
+    const auto address = reinterpret_cast<std::uintptr_t>(&areas[id]);
+    const abi::vcpu_register_vcpu_info argument{
+        .mfn = address / abi::kPageSize,
+        .offset = static_cast<std::uint32_t>(address % abi::kPageSize),
+        .rsvd = 0};
+    const std::uint64_t start = rdtsc();
+    const std::intptr_t result =
+        hypercall(abi::HYPERVISOR_vcpu_op, abi::VCPUOP_register_vcpu_info, id,
+                  address_of(argument));
+    samples[registrations++] = rdtsc() - start;
+    if (result != 0) {
+        fail("registration of vCPU ", id, " returned ", result);
+    }
+}
+
+void register_all()
+{
     for (std::uint32_t id = 0; id < cpu_ids(); ++id) {
-        const auto address = reinterpret_cast<std::uintptr_t>(&areas[id]);
-        const abi::vcpu_register_vcpu_info argument{
-            .mfn = address / abi::kPageSize,
-            .offset = static_cast<std::uint32_t>(address % abi::kPageSize),
-            .rsvd = 0};
-        const std::uint64_t start = rdtsc();
-        const std::intptr_t result =
-            hypercall(abi::HYPERVISOR_vcpu_op, abi::VCPUOP_register_vcpu_info,
-                      id, address_of(argument));
-        samples[count++] = rdtsc() - start;
-        if (result != 0) {
-            fail("registration of vCPU ", id, " returned ", result);
+        register_vcpu_info(id);
+    }
+}
+
+// Each vCPU does it with its own number, one after the other. The first one
+// halts meanwhile: were it to look whether another is done, it would be looking
+// for as long as the host lets it.
+template <typename Work>
+void each_for_itself(Work work)
+{
+    for (std::uint32_t id = 0; id < cpu_ids(); ++id) {
+        Cpu *const target = cpu(id);
+        auto task = [&] { work(id); };
+        if (id == 0 || !target) {
+            task();
+            continue;
+        }
+        start_on(*target, task);
+        pause_at_random();
+        if (!finish_work(*target, kWorkMs)) {
+            error("vCPU ", id, " does not get done");
         }
     }
-    print_samples("registration", samples, count);
 }
 
 void set_up(unsigned cpus)
 {
     set_interrupt_handler(kVector, upcall);
+    set_interrupt_handler(kAlarmVector, alarm);
+    set_interrupt_handler(kCom1Vector, com1_has_a_byte);
+    if (console_present()) {
+        ioapic_route(kCom1Pin, kCom1Vector, lapic_id());
+    }
     const std::intptr_t mapped = map_shared_info(&pages[0]);
     if (mapped != 0) {
         fail("mapping shared_info returned ", mapped);
     }
+    const Clock clock = read_clock(shared_info().vcpu_info[0]);
+    time_set_scale(clock.multiplier, clock.shift);
     (void)smp_init(cpus);
     const abi::xen_hvm_param callback{
         .domid = abi::DOMID_SELF,
@@ -432,15 +594,15 @@ void guest_main()
     const std::uint64_t loops = option("loops", 100);
     const std::uint64_t cpus = option("cpus", 0);
     end_of_options();
-    if (loops > kMaxSamples) {
-        error("more than ", kMaxSamples, " samples");
+    if (2 * loops > kMaxSamples) {
+        error("more than ", kMaxSamples / 2, " loops");
     }
     xen_init();
     set_up(static_cast<unsigned>(cpus));
     print("READY\n");
-    const char *next = "sotxvq";
+    const char *next = "sotxvpq";
     for (;;) {
-        const char told = console_read_byte();
+        const char told = wait_for_command();
         const char command = told != '\0' ? told : *next++;
         switch (command) {
         case 's':
@@ -461,11 +623,25 @@ void guest_main()
         case 'w':
             measure_while_moved(loops / 5);
             break;
+        case 'h':
+            measure_with_moves_now_and_then(2 * loops);
+            break;
         case 'x':
             measure_store(loops / 2);
             break;
         case 'v':
-            measure_registration();
+            register_all();
+            break;
+        case 'u':
+            each_for_itself(register_vcpu_info);
+            break;
+        case 'c':
+            each_for_itself([](std::uint32_t) {});
+            break;
+        case 'p':
+            print_samples("registration", samples, registrations);
+            break;
+        case 'n':
             break;
         case 'q':
             pass("done");

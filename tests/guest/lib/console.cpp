@@ -60,6 +60,11 @@ void console_init()
     outb(kModemControl, 0x03); // DTR, RTS
 }
 
+bool console_present()
+{
+    return has_com1;
+}
+
 bool console_wait_for_byte()
 {
     (void)console_read_byte();
@@ -71,10 +76,23 @@ char console_read_byte()
     if (!has_com1) {
         return '\0';
     }
-    while (!(inb(kLineStatus) & kDataReady)) {
+    while (!console_has_byte()) {
         pause();
     }
     return static_cast<char>(inb(kData));
+}
+
+bool console_has_byte()
+{
+    return has_com1 && (inb(kLineStatus) & kDataReady) != 0;
+}
+
+void console_announce_bytes(bool on)
+{
+    if (has_com1) {
+        outb(kModemControl, 0x0b); // DTR, RTS, and OUT2: the interrupt's pin
+        outb(kInterruptEnable, on ? 0x01 : 0x00);
+    }
 }
 
 void console_drain()

@@ -14,12 +14,17 @@ namespace xovl::guest
 {
 
 void console_init();
+[[nodiscard]] bool console_present();
 
 // Waits for a byte from COM1 and consumes it. False, at once, without COM1.
 [[nodiscard]] bool console_wait_for_byte();
 
 // The next byte from COM1, waited for. 0, at once, without COM1.
 [[nodiscard]] char console_read_byte();
+
+// Whether the next one is there, and whether COM1 has its pin up while it is.
+[[nodiscard]] bool console_has_byte();
+void console_announce_bytes(bool on);
 
 // Returns when COM1 has sent all it was given, so that nothing is lost when
 // the machine goes away.

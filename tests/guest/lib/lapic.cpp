@@ -15,6 +15,9 @@ constexpr Word kEndOfInterrupt = 0xb0;
 constexpr Word kSpurious = 0xf0;
 constexpr Word kCommandLow = 0x300;
 constexpr Word kCommandHigh = 0x310;
+constexpr Word kTimer = 0x320;
+constexpr Word kTimerTicks = 0x380;
+constexpr Word kTimerDivider = 0x3e0;
 
 constexpr std::uint32_t kEnabled = 1 << 8;
 constexpr std::uint32_t kSpuriousVector = 0xff;
@@ -23,6 +26,8 @@ constexpr std::uint32_t kStartup = 6 << 8;
 constexpr std::uint32_t kBusy = 1 << 12;
 constexpr std::uint32_t kAssert = 1 << 14;
 constexpr std::uint32_t kAllOthers = 3 << 18;
+constexpr std::uint32_t kPeriodic = 1 << 17;
+constexpr std::uint32_t kUndivided = 0xb;
 
 constexpr Word kIoapic = 0xfec00000;
 constexpr Word kIoapicSelect = 0x00;
@@ -45,6 +50,13 @@ void command(std::uint32_t apic_id, std::uint32_t low)
     }
     at(kLapic + kCommandHigh) = apic_id << 24;
     at(kLapic + kCommandLow) = low;
+}
+
+void start_timer(std::uint32_t mode, std::uint32_t ticks)
+{
+    at(kLapic + kTimerDivider) = kUndivided;
+    at(kLapic + kTimer) = mode;
+    at(kLapic + kTimerTicks) = ticks;
 }
 
 void ioapic_write(std::uint32_t index, std::uint32_t value)
@@ -93,6 +105,16 @@ void lapic_send_init_to_others()
 void lapic_send_startup_to_others(std::uint8_t page)
 {
     command(0, kAllOthers | kAssert | kStartup | page);
+}
+
+void lapic_repeat(std::uint8_t vector, std::uint32_t ticks)
+{
+    start_timer(kPeriodic | vector, ticks);
+}
+
+void lapic_alarm(std::uint8_t vector, std::uint32_t ticks)
+{
+    start_timer(vector, ticks);
 }
 
 bool ioapic_present()

@@ -19,6 +19,11 @@ void lapic_send_startup(std::uint32_t apic_id, std::uint8_t page);
 void lapic_send_init_to_others();
 void lapic_send_startup_to_others(std::uint8_t page);
 
+// An interrupt after that many ticks of the bus's clock, which is 1 GHz on KVM;
+// then again and again, or once. 0: none any more.
+void lapic_repeat(std::uint8_t vector, std::uint32_t ticks);
+void lapic_alarm(std::uint8_t vector, std::uint32_t ticks);
+
 // Whether there is one; a PVH guest on Xen has none.
 [[nodiscard]] bool ioapic_present();
 
