@@ -24,8 +24,7 @@
 //      says so to the one that says there is an answer. It is the one back end
 //      that is always there
 //   v  vCPU 0 registers a vcpu_info for each vCPU. Not before the others:
-//   events
-//      are heard there afterwards
+//      events are heard there afterwards
 //   u  instead of v: each vCPU registers its own
 //   c  as u, but nothing is registered: what else there is to do in u
 //   p  prints what v or u took, which printed nothing
@@ -33,7 +32,7 @@
 //   q  the end
 // While it waits for a command it halts. So what it makes the machine do
 // between two commands can be counted outside, too: in all of n, and in all of
-// v. Where there is no COM1 (a PVH guest on Xen), it does "sotxvp" and ends.
+// v. Where there is no COM1 (a PVH guest on Xen), it does "sotxup" and ends.
 //
 // Options: cpus=N (that there are), loops=N
 //
@@ -600,7 +599,7 @@ void guest_main()
     xen_init();
     set_up(static_cast<unsigned>(cpus));
     print("READY\n");
-    const char *next = "sotxvpq";
+    const char *next = "sotxupq";
     for (;;) {
         const char told = wait_for_command();
         const char command = told != '\0' ? told : *next++;
