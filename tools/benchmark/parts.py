@@ -7,6 +7,7 @@ from .boot import Boot
 from .events import Events
 from .exits import Exits
 from .memory import Memory
+from .migration import Migration
 from .part import Part
 from .queries import Queries
 from .registration import Registration
@@ -16,4 +17,4 @@ from .start import Start
 
 PARTS: dict[str, Part] = {part.name: part for part in (
     Remap(), Exits(), Events(), Registration(), Start(), Boot(), Reset(),
-    Queries(), Memory())}
+    Queries(), Memory(), Migration())}
