@@ -29,8 +29,11 @@ class NestedHost:
     Runs do not share anything that one of them writes: any number may be
     under way at the same time, from threads or from processes."""
     qemu: Path = EMULATOR
-    # Taken along too; `qemu` alone is the outer one as well.
+    # Taken along too.
     other_emulators: Sequence[Path] = ()
+    # The outer one, where that is not `qemu`, and more of its command line.
+    outer: Path | None = None
+    outer_arguments: Sequence[str] = ()
     memory_mib: int = 4096
     cpus: int = 1
     icount: bool = False
@@ -75,8 +78,9 @@ class NestedHost:
             initramfs.job_tree(script, mark, stdin is not None), NESTED)
         try:
             self.console = new_log(LOGS)
-            outer = Outer(emulator, kernel.vmlinuz, f'/dev/fd/{initrd}',
-                          self.console, self.memory_mib, self.icount)
+            outer = Outer(self.outer or emulator, kernel.vmlinuz,
+                          f'/dev/fd/{initrd}', self.console, self.memory_mib,
+                          self.icount, self.outer_arguments)
             session = Session(outer, initrd, mark,
                               stdout or sys.stdout.buffer,
                               stderr or sys.stderr.buffer, stdin,

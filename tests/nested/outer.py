@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The command line of the outer QEMU."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +41,8 @@ class Outer:
     console: Path
     memory_mib: int
     icount: bool
+    # More of its command line.
+    arguments: Sequence[str] = ()
 
     def command(self, ports: Mapping[str, int]) -> list[str]:
         """The command; ports are names and inherited socket descriptors."""
@@ -54,6 +56,7 @@ class Outer:
             '-device', 'virtio-serial-pci']
         if self.icount:
             command += ICOUNT
+        command += self.arguments
         for name, descriptor in ports.items():
             command += [
                 '-chardev', f'socket,id={name},fd={descriptor}',

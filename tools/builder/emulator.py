@@ -11,9 +11,10 @@ import subprocess
 from pathlib import Path
 
 from . import ninja, packages, qemu_source
-from .paths import (EMULATOR, MIGRATABLE_BUILD, MIGRATABLE_EMULATOR,
-                    MIGRATABLE_PATCH, MIGRATABLE_SOURCE, QEMU_BUILD, ROOT,
-                    STOCK_BUILD, STOCK_EMULATOR)
+from .paths import (COUNTING_BUILD, COUNTING_EMULATOR, EMULATOR,
+                    MIGRATABLE_BUILD, MIGRATABLE_EMULATOR, MIGRATABLE_PATCH,
+                    MIGRATABLE_SOURCE, QEMU_BUILD, ROOT, STOCK_BUILD,
+                    STOCK_EMULATOR)
 from .say import UserError, step
 
 # Where Debian's packages have it (packages.FIRMWARE).
@@ -77,6 +78,16 @@ def build_migratable_stock(own_source: Path | None = None,
     source = qemu_source.prepare_variant(MIGRATABLE_PATCH, MIGRATABLE_SOURCE)
     return _build(source, MIGRATABLE_BUILD, MIGRATABLE_EMULATOR,
                   'stock QEMU, migratable', options)
+
+
+def build_counting(own_source: Path | None = None,
+                   options: list[str] | None = None) -> Path:
+    """Build the stock emulator with support for TCG plugins."""
+    packages.ensure(packages.BUILDING + packages.FIRMWARE)
+    qemu_source.prepare(own=own_source)
+    source = qemu_source.prepare_stock()
+    return _build(source, COUNTING_BUILD, COUNTING_EMULATOR,
+                  'QEMU with plugins', ['--enable-plugins', *(options or [])])
 
 
 def _build(source: Path, directory: Path, link: Path, what: str,

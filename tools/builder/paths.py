@@ -27,6 +27,11 @@ MIGRATABLE_SOURCE = BUILD / 'stock-migratable' / QEMU_SOURCE.name
 MIGRATABLE_BUILD = BUILD / 'stock-migratable' / QEMU_BUILD.name
 MIGRATABLE_EMULATOR = BUILD / 'qemu-stock-migratable-system-x86_64'
 
+# Stock too, with support for plugins, which count what it emulates (./bench
+# profile).  Its source is the stock emulator's.
+COUNTING_BUILD = BUILD / 'counting' / QEMU_BUILD.name
+COUNTING_EMULATOR = BUILD / 'qemu-counting-system-x86_64'
+
 COMPILER_CACHE = BUILD / 'ccache'
 
 # Our own meson project, with unit tests and test guests.

@@ -23,8 +23,10 @@
 //      reset, as Linux asks for one on its way through kexec; then shared_info
 //      is mapped again. Prints the soft reset, and both together
 //   q  the end
-// Somebody outside can so look at the host between any two of them. Where there
-// is no COM1 (a PVH guest on Xen), it does "erc" and ends.
+// Somebody outside can so look at the host between any two of them; and what is
+// measured in e, r, t and f is marked for who counts instructions by address
+// (mark.hpp; tools/profile). Where there is no COM1 (a PVH guest on Xen), it
+// does "erc" and ends.
 //
 // Options: loops=N, after=N, cpus=N (that there are, default 1)
 //
@@ -39,6 +41,7 @@
 #include "console.hpp"
 #include "cpu.hpp"
 #include "guest_main.hpp"
+#include "mark.hpp"
 #include "memory_map.hpp"
 #include "report.hpp"
 #include "samples.hpp"
@@ -56,6 +59,13 @@ namespace
 {
 
 constexpr std::size_t kMaxSamples = 1000;
+
+// For tools/profile, which has them too.
+constexpr std::uint16_t kMarkExits = 1;
+constexpr std::uint16_t kMarkRemaps = 2;
+constexpr std::uint16_t kMarkTouch = 3;
+constexpr std::uint16_t kMarkFresh = 4;
+constexpr std::uint16_t kMarkTouchAfterFresh = 5;
 
 // No such operation of sched_op or memory_op, on Xen or elsewhere.
 constexpr std::uint64_t kNoSuchOperation = 63;
@@ -121,25 +131,31 @@ Clock shown_clock()
 
 void measure_exits(const char *what, std::uint32_t number, std::uint64_t loops)
 {
+    mark_begin<kMarkExits>();
     for (std::uint64_t i = 0; i < loops; ++i) {
         const std::uint64_t start = rdtsc();
         (void)hypercall(number, kNoSuchOperation);
         samples[i] = rdtsc() - start;
     }
+    mark_end();
     print_samples(what, samples, loops);
 }
 
 void measure_remaps(std::uint64_t loops)
 {
+    mark_begin<kMarkRemaps>();
     for (std::uint64_t i = 0; i < loops; ++i) {
         samples[i] = remap();
     }
+    mark_end();
     print_samples("remap", samples, loops);
 }
 
 void measure_touch()
 {
+    mark_begin<kMarkTouch>();
     samples[0] = touch_all_ram();
+    mark_end();
     print_samples("touch", samples, 1);
 }
 
@@ -175,10 +191,14 @@ void measure_fresh(std::uint64_t loops)
     for (std::uint64_t i = 0; i < loops; ++i) {
         volatile void *const page = fresh_page(used++);
         (void)touch_all_ram();
+        mark_begin<kMarkFresh>();
         const std::uint64_t start = rdtsc();
         show_at(page);
         samples[i] = rdtsc() - start;
+        mark_end();
+        mark_begin<kMarkTouchAfterFresh>();
         more_samples[i] = touch_all_ram();
+        mark_end();
     }
     print_samples("remap-fresh", samples, loops);
     print_samples("touch-after-fresh", more_samples, loops);
