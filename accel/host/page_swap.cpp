@@ -10,28 +10,45 @@ namespace xovl::host
 
 core::Status PageSwap::show(void *frame)
 {
-    if (replaced_) {
+    if (left_) {
         return core::Error(-EBUSY);
     }
     auto *const place = static_cast<std::byte *>(frame);
+    if (shown_ && shown_->frame == place) {
+        return {};
+    }
     part(place);
     const core::Result<std::byte *> aside = pages_.move_aside(place);
     if (!aside) {
         return aside.error();
     }
-    replaced_ = {.frame = place, .aside = *aside};
-    const core::Status shown = pages_.alias(page_, place);
-    if (!shown) {
-        // Its answer does not matter: if this fails too, frame() says so.
-        (void)hide();
+    left_ = {.frame = place, .aside = *aside};
+    core::Status status = pages_.alias(page_, place);
+    if (status && shown_) {
+        status = bring_back(shown_);
+        if (!status) {
+            // Perhaps nothing is there now.
+            (void)pages_.alias(page_, shown_->frame);
+        }
     }
-    return shown;
+    if (!status) {
+        // Its answer does not matter: if this fails too, frames() says so.
+        (void)bring_back(left_);
+        return status;
+    }
+    shown_ = left_;
+    left_.reset();
+    return {};
 }
 
 void PageSwap::part(std::byte *frame)
 {
     if (std::find(parted_.begin(), parted_.end(), frame) != parted_.end()) {
         return;
+    }
+    // Not the one where the page shows: what is to be joined there is aside.
+    if (shown_ && parted_[oldest_] == shown_->frame) {
+        oldest_ = (oldest_ + 1) % kParted;
     }
     std::byte *&slot = parted_[oldest_];
     oldest_ = (oldest_ + 1) % kParted;
@@ -44,7 +61,7 @@ void PageSwap::part(std::byte *frame)
 
 void PageSwap::join()
 {
-    assert(!replaced_);
+    assert(frames() == 0);
     for (std::byte *&frame : parted_) {
         if (frame) {
             pages_.join(frame);
@@ -55,14 +72,21 @@ void PageSwap::join()
 
 core::Status PageSwap::hide()
 {
-    if (!replaced_) {
+    // In this order: as long as it shows anywhere, it shows where it should.
+    const core::Status left = bring_back(left_);
+    return left ? bring_back(shown_) : left;
+}
+
+core::Status PageSwap::bring_back(std::optional<Replaced> &replaced)
+{
+    if (!replaced) {
         return {};
     }
-    core::Status hidden = pages_.move(replaced_->aside, replaced_->frame);
-    if (hidden) {
-        replaced_.reset();
+    core::Status back = pages_.move(replaced->aside, replaced->frame);
+    if (back) {
+        replaced.reset();
     }
-    return hidden;
+    return back;
 }
 
 } // namespace xovl::host

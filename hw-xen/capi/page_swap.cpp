@@ -30,7 +30,7 @@ XovlPageSwap *xovl_page_swap_new(void *page)
 
 void xovl_page_swap_free(XovlPageSwap *swap)
 {
-    assert(!swap || !swap->swap.frame());
+    assert(!swap || swap->swap.frames() == 0);
     delete swap;
 }
 
@@ -49,7 +49,7 @@ void xovl_page_swap_join(XovlPageSwap *swap)
     swap->swap.join();
 }
 
-void *xovl_page_swap_frame(const XovlPageSwap *swap)
+unsigned xovl_page_swap_frames(const XovlPageSwap *swap)
 {
-    return swap->swap.frame();
+    return swap->swap.frames();
 }

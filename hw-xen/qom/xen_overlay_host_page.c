@@ -130,6 +130,14 @@ static const char *refusal_of_section(const MemoryRegionSection *section)
     return reason ? reason : refusal_of_moment();
 }
 
+static void forget(MemoryRegion **mr)
+{
+    if (*mr) {
+        memory_region_unref(*mr);
+        *mr = NULL;
+    }
+}
+
 bool xen_overlay_host_page_show(XenOverlayState *s, uint64_t gpa)
 {
     XenOverlayHostPage *h = &s->host_page;
@@ -138,7 +146,6 @@ bool xen_overlay_host_page_show(XenOverlayState *s, uint64_t gpa)
     int ret;
 
     assert(bql_locked());
-    assert(!h->mr);
 
     if (!h->swap) {
         return false;
@@ -154,19 +161,23 @@ bool xen_overlay_host_page_show(XenOverlayState *s, uint64_t gpa)
         }
     }
     if (reason) {
+        unsigned before = !!h->mr + !!h->left;
+
         trace_xen_overlay_host_page_refused(gpa, reason);
-    }
-    if (!xovl_page_swap_frame(h->swap)) {
-        if (section.mr) {
-            memory_region_unref(section.mr);
+        if (xovl_page_swap_frames(h->swap) > before) {
+            /* It shows there, and should not. */
+            h->left = section.mr;
+        } else {
+            forget(&section.mr);
         }
         return false;
     }
+    forget(&h->mr);
     h->mr = section.mr;
     h->offset = section.offset_within_region;
     h->gpa = gpa;
     trace_xen_overlay_host_page_show(gpa);
-    return !reason;
+    return true;
 }
 
 int xen_overlay_host_page_hide(XenOverlayState *s)
@@ -176,7 +187,7 @@ int xen_overlay_host_page_hide(XenOverlayState *s)
 
     assert(bql_locked());
 
-    if (!h->mr) {
+    if (!h->mr && !h->left) {
         return 0;
     }
     ret = xovl_page_swap_hide(h->swap);
@@ -184,8 +195,8 @@ int xen_overlay_host_page_hide(XenOverlayState *s)
     if (ret) {
         return ret;
     }
-    memory_region_unref(h->mr);
-    h->mr = NULL;
+    forget(&h->mr);
+    forget(&h->left);
     return 0;
 }
 
@@ -203,7 +214,7 @@ static bool end(XenOverlayState *s, const char *reason, Error **errp)
     uint64_t gpa = xen_overlay_host_page_gpa(s);
     int ret;
 
-    if (gpa == INVALID_GPA) {
+    if (gpa == INVALID_GPA && !s->host_page.left) {
         xovl_page_swap_join(s->host_page.swap);
         return true;
     }
@@ -212,11 +223,15 @@ static bool end(XenOverlayState *s, const char *reason, Error **errp)
      * RAM comes back.  Nobody asked for the page to move, and a guest that saw
      * that RAM for a moment would read masks of events that are none.
      */
-    xen_overlay_place_region(&s->shinfo_mem, gpa);
+    if (gpa != INVALID_GPA) {
+        xen_overlay_place_region(&s->shinfo_mem, gpa);
+    }
     ret = xen_overlay_host_page_hide(s);
     trace_xen_overlay_host_page_end(gpa, reason, ret);
     if (ret) {
-        xen_overlay_place_region(&s->shinfo_mem, INVALID_GPA);
+        if (gpa != INVALID_GPA) {
+            xen_overlay_place_region(&s->shinfo_mem, INVALID_GPA);
+        }
         error_setg_errno(errp, -ret, "xen-overlay: cannot take shared_info "
                          "out of guest RAM, which is to be used otherwise");
         return false;

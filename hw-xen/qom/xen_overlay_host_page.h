@@ -36,6 +36,8 @@ typedef struct XenOverlayHostPage {
     MemoryRegion *mr;
     hwaddr offset;
     uint64_t gpa;
+    /* Where it should not, and the RAM could not be brought back; or NULL. */
+    MemoryRegion *left;
 
     MemoryListener listener;
     QEMUBH *check;
@@ -55,15 +57,15 @@ bool xen_overlay_host_page_init_ram(MemoryRegion *mem, Object *owner,
 void xen_overlay_host_page_init(XenOverlayState *s);
 
 /*
- * Shows the page at @gpa.  It must not show there or elsewhere by this
- * method.  False if that cannot be now, for a reason that is traced; nothing
- * has changed then, unless xen_overlay_host_page_gpa() says so.
+ * Shows the page at @gpa, and then no longer where it showed by this method
+ * before.  False if that cannot be now, for a reason that is traced; then it
+ * shows where it did.
  */
 bool xen_overlay_host_page_show(XenOverlayState *s, uint64_t gpa);
 
 /*
- * Brings back the RAM where the page shows by this method, if it does.
- * 0, or a negative errno: then it still does.
+ * Brings back the RAM where the page shows by this method, if it does, or
+ * should not and does.  0, or a negative errno: then it still does.
  */
 int xen_overlay_host_page_hide(XenOverlayState *s);
 

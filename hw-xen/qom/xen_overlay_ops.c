@@ -133,18 +133,18 @@ static int xen_overlay_place(void *opaque, XovlPage page, uint64_t gpa)
         xen_overlay_place_region(page, gpa);
         return 0;
     }
-    ret = xen_overlay_host_page_hide(s);
-    if (ret) {
-        return ret;
-    }
+    /* A page that moves is always somewhere: first there, then not here. */
     if (gpa != INVALID_GPA && xen_overlay_host_page_show(s, gpa)) {
-        gpa = INVALID_GPA;
-    } else if (xen_overlay_host_page_gpa(s) != INVALID_GPA) {
-        /* Neither there nor back; the next move will try again. */
-        return -EIO;
+        xen_overlay_place_region(&s->shinfo_mem, INVALID_GPA);
+        return 0;
     }
     xen_overlay_place_region(&s->shinfo_mem, gpa);
-    return 0;
+    ret = xen_overlay_host_page_hide(s);
+    if (ret) {
+        /* It still is where it was by that method, so by no region. */
+        xen_overlay_place_region(&s->shinfo_mem, INVALID_GPA);
+    }
+    return ret;
 }
 
 /*

@@ -154,12 +154,83 @@ TEST_F(PageSwapTest, ShowsThePageAndBringsBackWhatWasThere)
     EXPECT_EQ(page()[7], 2U);
 }
 
-TEST_F(PageSwapTest, OneFrameAtATime)
+TEST_F(PageSwapTest, GoesFromFrameToFrame)
+{
+    for (const std::size_t i : {1U, 2U, 5U, 1U}) {
+        ASSERT_TRUE(swap_.show(address(i)));
+        EXPECT_EQ(swap_.frame(), address(i));
+        EXPECT_EQ(swap_.frames(), 1U);
+        for (std::size_t other = 0; other < kFrames; ++other) {
+            EXPECT_TRUE(
+                holds(frame(other), other == i ? kPage : pattern(other)));
+        }
+    }
+    // There it is already.
+    faults_.clear();
+    ASSERT_TRUE(swap_.show(address(1)));
+    EXPECT_EQ(faults_.calls(), 0U);
+    ASSERT_TRUE(swap_.hide());
+    EXPECT_TRUE(ram_is_intact());
+}
+
+// Or a guest would look for its events and find none, for as long as the
+// thread that moves the page does not run.
+TEST_F(PageSwapTest, IsAlwaysAtOneOfThem)
 {
     ASSERT_TRUE(swap_.show(address(1)));
-    EXPECT_EQ(swap_.show(address(2)).error().value(), -EBUSY);
-    EXPECT_EQ(swap_.frame(), address(1));
-    EXPECT_TRUE(holds(frame(2), pattern(2)));
+    unsigned looks = 0;
+    pages_.look = [&] {
+        EXPECT_TRUE(holds(frame(1), kPage) || holds(frame(2), kPage));
+        ++looks;
+    };
+    ASSERT_TRUE(swap_.show(address(2)));
+    EXPECT_EQ(looks, 3U);
+    ASSERT_TRUE(swap_.show(address(1)));
+    pages_.look = [] {};
+}
+
+TEST_F(PageSwapTest, AMoveThatFailsChangesNothing)
+{
+    ASSERT_TRUE(swap_.show(address(1)));
+    for (const bool late : {false, true}) {
+        for (unsigned n = 1; n <= 3; ++n) {
+            SCOPED_TRACE(testing::Message() << "call " << n << " fails "
+                                            << (late ? "late" : "early"));
+            pages_.fails_late = late;
+            faults_.fail_nth(n, -ENOMEM);
+            EXPECT_EQ(swap_.show(address(2)).error().value(), -ENOMEM);
+            EXPECT_EQ(faults_.strikes(), 1U);
+            EXPECT_EQ(swap_.frame(), address(1));
+            EXPECT_EQ(swap_.frames(), 1U);
+            EXPECT_TRUE(holds(frame(1), kPage));
+            EXPECT_TRUE(holds(frame(2), pattern(2)));
+            faults_.clear();
+        }
+    }
+    ASSERT_TRUE(swap_.show(address(2)));
+    EXPECT_TRUE(holds(frame(1), pattern(1)));
+    EXPECT_TRUE(holds(frame(2), kPage));
+}
+
+// Neither there nor back.
+TEST_F(PageSwapTest, RamThatCouldNotBePutBackAfterAMoveIsKept)
+{
+    ASSERT_TRUE(swap_.show(address(1)));
+    for (const bool late : {false, true}) {
+        SCOPED_TRACE(late);
+        pages_.fails_late = late;
+        // The page shows there; here it should not, twice; nor there.
+        faults_.fail({3, 4, 5}, -ENOMEM);
+        EXPECT_EQ(swap_.show(address(2)).error().value(), -ENOMEM);
+        EXPECT_EQ(swap_.frames(), 2U);
+        EXPECT_EQ(swap_.frame(), address(1));
+        faults_.clear();
+        EXPECT_EQ(swap_.show(address(3)).error().value(), -EBUSY);
+        ASSERT_TRUE(swap_.hide());
+        EXPECT_EQ(swap_.frames(), 0U);
+        EXPECT_TRUE(ram_is_intact());
+        ASSERT_TRUE(swap_.show(address(1)));
+    }
 }
 
 TEST_F(PageSwapTest, HidingWhatIsHiddenDoesNothing)
@@ -230,6 +301,19 @@ TEST_F(PageSwapTest, JoinsWhatItSplit)
             ASSERT_TRUE(swap_.hide());
         }
     }
+    EXPECT_TRUE(ram_is_intact());
+}
+
+// Also where the frame whose turn it is to be joined is the one that shows.
+TEST_F(PageSwapTest, JoinsWhatShowedMeanwhile)
+{
+    const std::string before = mappings();
+    for (const std::size_t i : {0, 1, 2, 3, 0, 4, 5, 6, 1, 7, 2, 3}) {
+        ASSERT_TRUE(swap_.show(address(i)));
+    }
+    ASSERT_TRUE(swap_.hide());
+    swap_.join();
+    EXPECT_EQ(without_that(mappings()), before);
     EXPECT_TRUE(ram_is_intact());
 }
 

@@ -22,16 +22,18 @@ XovlPageSwap *xovl_page_swap_new(void *page);
 void xovl_page_swap_free(XovlPageSwap *swap);
 
 /*
- * Show the page at `frame`, a page of a private anonymous mapping, too.  On
- * an error nothing has changed, or xovl_page_swap_frame() is not NULL.
+ * Show the page at `frame`, a page of a private anonymous mapping, too, and
+ * then no longer at the frame where it showed before, if any.  On an error
+ * nothing has changed, or `frame` is one of xovl_page_swap_frames() as well;
+ * then this is -EBUSY until xovl_page_swap_hide() succeeds.
  */
 int xovl_page_swap_show(XovlPageSwap *swap, void *frame);
-/* Bring back what was there. */
+/* Bring back what was there, everywhere. */
 int xovl_page_swap_hide(XovlPageSwap *swap);
 /* Have memory be as few mappings as it was; only while no frame is replaced. */
 void xovl_page_swap_join(XovlPageSwap *swap);
-/* The frame that is replaced, or NULL. */
-void *xovl_page_swap_frame(const XovlPageSwap *swap);
+/* How many frames are replaced: 0, 1; 2 after an error. */
+unsigned xovl_page_swap_frames(const XovlPageSwap *swap);
 
 #ifdef __cplusplus
 }

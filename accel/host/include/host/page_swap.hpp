@@ -8,7 +8,9 @@
 // What others see at the frame while it is replaced: what was there, then
 // perhaps for a moment an empty page, whose content goes nowhere, then the
 // page.  While it is brought back: the page, then what was there before, byte
-// for byte.  Nothing else changes anywhere, and no access faults.
+// for byte.  Nothing else changes anywhere, and no access faults.  A page that
+// goes from one frame to another shows at both for a moment: who looks for it
+// finds it at any time.
 //
 // Threads: one at a time.
 #pragma once
@@ -32,15 +34,16 @@ public:
     {
     }
 
-    // Only while no frame is replaced, else -EBUSY.  `frame`: a page of a
-    // private anonymous mapping, which must stay mapped until it is hidden
-    // again.  On an error nothing has changed, or, where even that failed,
-    // frame() is not null, and hide() tries again to bring back what was
-    // there.
+    // Shows it at `frame`, and then no longer where it showed before.
+    // `frame`: a page of a private anonymous mapping, which must stay mapped
+    // until it is hidden again.  On an error nothing has changed, or, where
+    // even that failed, `frame` may still be replaced as well; then hide()
+    // tries again to bring back what was there, and until it has this is
+    // -EBUSY.
     core::Status show(void *frame);
 
     // Brings back what was there; nothing to do if no frame is replaced.  On
-    // an error nothing has changed.
+    // an error the page shows where it did, or nothing is there.
     core::Status hide();
 
     // Leaves the memory as few mappings as it was, for who needs it to be one:
@@ -51,7 +54,13 @@ public:
     // The frame that is replaced, or null.
     [[nodiscard]] void *frame() const
     {
-        return replaced_ ? replaced_->frame : nullptr;
+        return shown_ ? shown_->frame : left_ ? left_->frame : nullptr;
+    }
+
+    // How many frames are replaced: 2 if show() could not even bring back one.
+    [[nodiscard]] unsigned frames() const
+    {
+        return (shown_ ? 1 : 0) + (left_ ? 1 : 0);
     }
 
 private:
@@ -68,9 +77,13 @@ private:
         std::byte *aside; // where that which was there is now
     };
 
+    core::Status bring_back(std::optional<Replaced> &replaced);
+
     Pages &pages_;
     std::byte *page_;
-    std::optional<Replaced> replaced_;
+    std::optional<Replaced> shown_;
+    // A frame where it should not show, and what was there did not come back.
+    std::optional<Replaced> left_;
     // A ring; null: none yet.  What was unmapped since is of no use here, and
     // joining what is there now does it no harm.
     std::array<std::byte *, kParted> parted_{};
