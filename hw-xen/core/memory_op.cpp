@@ -2,6 +2,7 @@
 #include "core/memory_op.hpp"
 
 #include <cerrno>
+#include <utility>
 
 #include "abi/hypercall.hpp"
 
@@ -51,7 +52,7 @@ public:
         if (const Status done = put(add.space, add.idx, add.gpfn); !done) {
             return done;
         }
-        return overlay_.rearrange(wanted_);
+        return overlay_.rearrange(std::move(wanted_));
     }
 
     Status add_to_physmap_batch(std::uint64_t start, std::uint64_t argument)
@@ -77,7 +78,7 @@ public:
             status = add_item(batch, n);
         }
         // What came before a fault stands, as on Xen.
-        const Status done = overlay_.rearrange(wanted_);
+        const Status done = overlay_.rearrange(std::move(wanted_));
         return done ? status : done;
     }
 
@@ -100,7 +101,7 @@ public:
             return Error(-ENOENT);
         }
         wanted_.remove(*page);
-        return overlay_.rearrange(wanted_);
+        return overlay_.rearrange(std::move(wanted_));
     }
 
 private:

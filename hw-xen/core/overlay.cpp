@@ -220,7 +220,7 @@ Status Overlay::detach_vcpu(VcpuId id)
     return done;
 }
 
-Status Overlay::rearrange(const Physmap &wanted)
+Status Overlay::rearrange(Physmap wanted)
 {
     if (broken_) {
         return Error(-EIO);
@@ -236,7 +236,7 @@ Status Overlay::rearrange(const Physmap &wanted)
     step_rearrange(transaction, wanted);
     const Status done = finish(transaction);
     if (done) {
-        set_physmap(wanted);
+        set_physmap(std::move(wanted));
     }
     return done;
 }
@@ -263,8 +263,8 @@ Status Overlay::place(Page page, std::optional<Gpa> gpa)
     if (broken_) {
         return Error(-EIO);
     }
-    const Result<Physmap> wanted = with(page, gpa);
-    return wanted ? rearrange(*wanted) : wanted.error();
+    Result<Physmap> wanted = with(page, gpa);
+    return wanted ? rearrange(std::move(*wanted)) : wanted.error();
 }
 
 void Overlay::step_rearrange(Transaction &transaction, const Physmap &wanted)
@@ -277,29 +277,34 @@ void Overlay::step_rearrange(Transaction &transaction, const Physmap &wanted)
     // First whatever goes, or stands where another page is to show; then
     // each page that moves does so in one step, as Xen's never loses its
     // place in between.
-    Physmap now = physmap_;
+    const auto goes_first = [&](Page page, Gpa from) {
+        const std::optional<Gpa> to = wanted.where(page);
+        return to != from && (!to || wanted.at(from));
+    };
     for (const auto &[page, from] : physmap_.places()) {
-        if (wanted.where(page) != from &&
-            (!wanted.where(page) || wanted.at(from))) {
+        if (goes_first(page, from)) {
             step(page, from, std::nullopt);
-            now.remove(page);
         }
     }
     for (const auto &[page, to] : wanted.places()) {
-        if (now.where(page) != to) {
-            step(page, now.where(page), to);
+        std::optional<Gpa> from = physmap_.where(page);
+        if (from != to) {
+            if (from && goes_first(page, *from)) {
+                from.reset();
+            }
+            step(page, from, to);
         }
     }
 }
 
-void Overlay::set_physmap(const Physmap &wanted)
+void Overlay::set_physmap(Physmap wanted)
 {
     if (wanted.where(kSharedInfoPage)) {
         maps_ += wanted.where(kSharedInfoPage) != gpa() ? 1 : 0;
     } else if (gpa()) {
         ++unmaps_;
     }
-    physmap_ = wanted;
+    physmap_ = std::move(wanted);
 }
 
 Status Overlay::replace(VcpuId id, Registration next)
@@ -486,7 +491,7 @@ Status Overlay::restore(std::optional<Gpa> gpa, bool long_mode)
     if (broken_) {
         return Error(-EIO);
     }
-    const Result<Physmap> wanted = with(kSharedInfoPage, gpa);
+    Result<Physmap> wanted = with(kSharedInfoPage, gpa);
     if (!wanted) {
         return wanted.error();
     }
@@ -500,7 +505,7 @@ Status Overlay::restore(std::optional<Gpa> gpa, bool long_mode)
     const Status done = finish(transaction);
     if (done) {
         long_mode_ = long_mode;
-        set_physmap(*wanted);
+        set_physmap(std::move(*wanted));
     }
     return done;
 }

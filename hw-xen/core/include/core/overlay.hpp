@@ -108,7 +108,7 @@ public:
     // Which of Xen's pages show where; and makes them show as `wanted` says,
     // where each place must be one that place_at() gave.
     [[nodiscard]] const Physmap &physmap() const { return physmap_; }
-    Status rearrange(const Physmap &wanted);
+    Status rearrange(Physmap wanted);
     // One page; nullopt hides it.  -EINVAL: not page aligned; otherwise as
     // place_at() says.
     Status place(Page page, std::optional<abi::Gpa> gpa);
@@ -205,7 +205,7 @@ private:
     [[nodiscard]] Result<Physmap> with(Page page,
                                        std::optional<abi::Gpa> gpa) const;
     void step_rearrange(Transaction &transaction, const Physmap &wanted);
-    void set_physmap(const Physmap &wanted);
+    void set_physmap(Physmap wanted);
     Status switch_long_mode(bool from, bool to);
     void step_long_mode(Transaction &transaction, bool from, bool to);
     Status put_back_long_mode(bool long_mode);
