@@ -252,7 +252,13 @@ int FakeKvm::activate_vcpu_info(Cache &cache, bool by_host,
         address % sizeof(std::uint32_t) != 0) {
         return -ENXIO;
     }
-    return activate(cache, by_host, address, abi::kVcpuInfoSize);
+    const bool was_active = cache.active;
+    const int ret = activate(cache, by_host, address, abi::kVcpuInfoSize);
+    if (ret != 0 && !was_active && generation_ == Generation::Kernel) {
+        // The vCPU goes on with its slot in shared_info.
+        cache.active = false;
+    }
+    return ret;
 }
 
 int FakeKvm::activate(Cache &cache, bool by_host, std::uint64_t address,

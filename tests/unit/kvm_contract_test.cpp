@@ -129,6 +129,11 @@ protected:
         return (capabilities_ & KVM_XEN_HVM_CONFIG_SHARED_INFO_HVA) != 0;
     }
     [[nodiscard]] bool vcpu_info_hva() const { return vcpu_info_hva_; }
+    // Whether KVM finds the default vcpu_info by itself.
+    [[nodiscard]] bool has_slots() const
+    {
+        return shared_info_hva() && !vcpu_info_hva();
+    }
     // Whether setting the mode writes the wallclock: came with the types by
     // host address.
     [[nodiscard]] bool mode_writes_wallclock() const
@@ -539,6 +544,16 @@ TEST_P(KvmContract, VcpuInfoWithoutMemory)
     EXPECT_EQ(set_gpa(kHole + 128), -EFAULT);
     expect_vcpu_info(kHole + 128, 0);
     EXPECT_EQ(set_gpa(KVM_XEN_INVALID_GPA), 0);
+    expect_vcpu_info(KVM_XEN_INVALID_GPA, 0);
+}
+
+// Where nothing was set before, there may be the slot to go on with.
+TEST_P(KvmContract, VcpuInfoWithoutMemoryAtFirst)
+{
+    EXPECT_EQ(set_gpa(kHole + 64), -EFAULT);
+    expect_vcpu_info(has_slots() ? KVM_XEN_INVALID_GPA : kHole + 64, 0);
+    ASSERT_EQ(set_gpa(KVM_XEN_INVALID_GPA), 0);
+    EXPECT_EQ(set_gpa(kRam + kPageSize - 60), -EINVAL);
     expect_vcpu_info(KVM_XEN_INVALID_GPA, 0);
 }
 
