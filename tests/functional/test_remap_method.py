@@ -110,7 +110,8 @@ class Method(RemapMethodTest):
         trace = self.overlay_trace()
         self.assertEqual([], trace.failures())
         self.assertEqual(REMAPS + 1, len(trace.texts('host_page_show')))
-        self.assertEqual(REMAPS, len(trace.texts('host_page_hide')))
+        # From one place to the other: at no time was it at none.
+        self.assertEqual([], trace.texts('host_page_hide'))
 
     def test_memslot(self) -> None:
         gpa = self.start(method='memslot')
