@@ -184,8 +184,13 @@ def about() -> dict[str, str]:
         return subprocess.run(command, capture_output=True, text=True,
                               check=True).stdout.splitlines()[0]
 
-    commit = first_line('git', '-C', str(ROOT), 'describe', '--always',
-                        '--dirty')
+    git = ('git', '-C', str(ROOT))
+    commit = first_line(*git, 'describe', '--always')
+    # What this writes itself is no other source.
+    if subprocess.run([*git, 'diff', '--quiet', 'HEAD', '--', '.',
+                       f':!{PUBLISHED.relative_to(ROOT)}'],
+                      check=False).returncode:
+        commit += '-dirty'
     return {
         'measured by': f'./bench at {commit}',
         'emulator': first_line(str(EMULATOR), '--version'),

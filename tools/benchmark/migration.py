@@ -31,7 +31,7 @@ class Migration(Part):
 
     def configurations(self, quick: bool) -> list[Configuration]:
         return [{'vcpus': vcpus, 'memory': MEMORY_MIB}
-                for vcpus in ((2,) if quick else (2, 16))]
+                for vcpus in ((2,) if quick else (2, 8))]
 
     def host_memory(self, configuration: Configuration) -> int:
         return 2 * int(configuration['memory'])
