@@ -6,6 +6,7 @@ import unittest
 from benchmark.events import IN_A_MOVE, MOVED, NOW_AND_THEN, typical
 from benchmark.host_clock import first_entry
 from benchmark.memory import rollup
+from benchmark.parts import PARTS
 from benchmark.remap import LOOPS, derived, with_touch
 from benchmark.work import total
 
@@ -25,6 +26,12 @@ Private_Dirty:         7 kB
 
 class PartsTest(unittest.TestCase):
     """Each from a text, or from numbers."""
+
+    def test_titles(self) -> None:
+        """A plot has one place for each, and so one for those of a name."""
+        for part in PARTS.values():
+            titles = [measure.title for measure in part.measures]
+            self.assertEqual(len(titles), len(set(titles)), titles)
 
     def test_first_entry(self) -> None:
         self.assertEqual(249900000, first_entry(TRACE))

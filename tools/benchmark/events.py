@@ -34,14 +34,16 @@ class Events(Part):
         Measure(MOVED,
                 'an IPI to itself, while another vCPU moves shared_info all '
                 'the time: half of them take at most', INSTRUCTIONS),
-        Measure('most-while-moved', 'the dearest of these', INSTRUCTIONS),
+        Measure('most-while-moved', 'the dearest of these, all the time',
+                INSTRUCTIONS),
         Measure('lost-while-moved', f'of {LOOPS // 5} of these, lost', ''),
         Measure(NOW_AND_THEN,
                 'an IPI to itself, while another vCPU moves shared_info once '
                 'in 5 ms: half of them take at most', INSTRUCTIONS),
         Measure(IN_A_MOVE, 'those of these that were sent in the '
                 'middle of a move: the mean', INSTRUCTIONS),
-        Measure('most-with-moves', 'the dearest of these', INSTRUCTIONS),
+        Measure('most-with-moves', 'the dearest of these, once in 5 ms',
+                INSTRUCTIONS),
         Measure('lost-with-moves', f'of {LOOPS * 2} of these, lost', ''),
         Measure('moves', 'and how often it was moved meanwhile', ''),
         Measure('other', 'an IPI to another vCPU, which halts', INSTRUCTIONS),

@@ -21,12 +21,13 @@ class Registration(Part):
     measures = (
         Measure('registration', 'a registration by vCPU 0, until the '
                 'hypercall returns', INSTRUCTIONS),
-        Measure('all-of-it', 'the same, and what comes of it: all that the '
-                'threads of the emulator do', INSTRUCTIONS),
+        Measure('all-of-it', 'a registration by vCPU 0, and what comes of it: '
+                'all that the threads of the emulator do', INSTRUCTIONS),
         Measure('own', 'a registration by the vCPU itself, until the '
                 'hypercall returns', INSTRUCTIONS),
-        Measure('all-of-own', 'the same, and what comes of it: all that the '
-                'threads of the emulator do', INSTRUCTIONS),
+        Measure('all-of-own', 'a registration by the vCPU itself, and what '
+                'comes of it: all that the threads of the emulator do',
+                INSTRUCTIONS),
     )
 
     def configurations(self, quick: bool) -> list[Configuration]:
