@@ -10,6 +10,7 @@
 #include "items.hpp"
 #include "rtc.hpp"
 #include "state.hpp"
+#include "xen.hpp"
 
 namespace xovl::guest
 {

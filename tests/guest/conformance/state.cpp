@@ -298,15 +298,6 @@ Registration &registration(const Cpu &cpu)
     return registrations[cpu.id];
 }
 
-std::intptr_t register_vcpu_info(std::uint32_t vcpu, std::uint64_t frame,
-                                 std::uint32_t offset)
-{
-    const abi::vcpu_register_vcpu_info argument{
-        .mfn = frame, .offset = offset, .rsvd = 0};
-    return hypercall(abi::HYPERVISOR_vcpu_op, abi::VCPUOP_register_vcpu_info,
-                     vcpu, address_of(argument));
-}
-
 void register_by_itself(Item &item, Cpu &cpu)
 {
     const bool done = run_on(cpu, [&cpu] {

@@ -126,11 +126,6 @@ struct Registration {
 
 [[nodiscard]] Registration &registration(const Cpu &cpu);
 
-// The hypercall, as it is.
-[[nodiscard]] std::intptr_t register_vcpu_info(std::uint32_t vcpu,
-                                               std::uint64_t frame,
-                                               std::uint32_t offset);
-
 // Registers the vCPU's own area: on that vCPU, or on this one for it.
 void register_by_itself(Item &item, Cpu &cpu);
 void register_from_here(Cpu &cpu, bool stopped);

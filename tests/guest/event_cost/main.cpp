@@ -489,17 +489,10 @@ void measure_store(std::uint64_t loops)
     print_samples("back-end", samples, loops);
 }
 
-void register_vcpu_info(std::uint32_t id)
+void measure_registration(std::uint32_t id)
 {
-    const auto address = reinterpret_cast<std::uintptr_t>(&areas[id]);
-    const abi::vcpu_register_vcpu_info argument{
-        .mfn = address / abi::kPageSize,
-        .offset = static_cast<std::uint32_t>(address % abi::kPageSize),
-        .rsvd = 0};
     const std::uint64_t start = rdtsc();
-    const std::intptr_t result =
-        hypercall(abi::HYPERVISOR_vcpu_op, abi::VCPUOP_register_vcpu_info, id,
-                  address_of(argument));
+    const std::intptr_t result = register_vcpu_info(id, &areas[id]);
     samples[registrations++] = rdtsc() - start;
     if (result != 0) {
         fail("registration of vCPU ", id, " returned ", result);
@@ -509,7 +502,7 @@ void register_vcpu_info(std::uint32_t id)
 void register_all()
 {
     for (std::uint32_t id = 0; id < cpu_ids(); ++id) {
-        register_vcpu_info(id);
+        measure_registration(id);
     }
 }
 
@@ -632,7 +625,7 @@ void guest_main()
             register_all();
             break;
         case 'u':
-            each_for_itself(register_vcpu_info);
+            each_for_itself(measure_registration);
             break;
         case 'c':
             each_for_itself([](std::uint32_t) {});

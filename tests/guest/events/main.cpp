@@ -269,15 +269,9 @@ void register_areas()
         if ((own >> cpu & 1) == 0) {
             continue;
         }
-        const auto address = reinterpret_cast<std::uintptr_t>(&own_areas[cpu]);
-        const abi::vcpu_register_vcpu_info argument{
-            .mfn = address / abi::kPageSize,
-            .offset = static_cast<std::uint32_t>(address % abi::kPageSize),
-            .rsvd = 0};
-        const std::intptr_t result =
-            hypercall(abi::HYPERVISOR_vcpu_op, abi::VCPUOP_register_vcpu_info,
-                      cpu, address_of(argument));
-        if (result != 0) {
+        if (const std::intptr_t result =
+                register_vcpu_info(cpu, &own_areas[cpu]);
+            result != 0) {
             fail("registration of vCPU ", cpu, " returned ", result);
         }
     }

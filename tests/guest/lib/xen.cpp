@@ -178,6 +178,23 @@ std::intptr_t hypercall_as_32_bit(std::uint32_t number, Word a1, Word a2)
 #endif
 }
 
+std::intptr_t register_vcpu_info(std::uint32_t vcpu, std::uint64_t frame,
+                                 std::uint32_t offset)
+{
+    const abi::vcpu_register_vcpu_info argument{
+        .mfn = frame, .offset = offset, .rsvd = 0};
+    return hypercall(abi::HYPERVISOR_vcpu_op, abi::VCPUOP_register_vcpu_info,
+                     vcpu, address_of(argument));
+}
+
+std::intptr_t register_vcpu_info(std::uint32_t vcpu, const volatile void *area)
+{
+    const auto address = reinterpret_cast<std::uintptr_t>(area);
+    return register_vcpu_info(
+        vcpu, address / abi::kPageSize,
+        static_cast<std::uint32_t>(address % abi::kPageSize));
+}
+
 std::intptr_t get_hvm_param(std::uint32_t index, std::uint64_t &value)
 {
     abi::xen_hvm_param argument{

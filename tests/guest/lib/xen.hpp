@@ -48,8 +48,16 @@ std::intptr_t hypercall(std::uint32_t number, Word a1 = 0, Word a2 = 0,
 // The same from a 32-bit code segment, whatever this guest's width.
 std::intptr_t hypercall_as_32_bit(std::uint32_t number, Word a1, Word a2);
 
-// Reads one of the domain's parameters (abi::HVM_PARAM_...). 0 or a negative Xen
-// errno.
+// Registers the vcpu_info of a vCPU: by its place, or one of the guest's own. 0
+// or a negative Xen errno.
+[[nodiscard]] std::intptr_t register_vcpu_info(std::uint32_t vcpu,
+                                               std::uint64_t frame,
+                                               std::uint32_t offset);
+[[nodiscard]] std::intptr_t register_vcpu_info(std::uint32_t vcpu,
+                                               const volatile void *area);
+
+// Reads one of the domain's parameters (abi::HVM_PARAM_...). 0 or a negative
+// Xen errno.
 [[nodiscard]] std::intptr_t get_hvm_param(std::uint32_t index,
                                           std::uint64_t &value);
 

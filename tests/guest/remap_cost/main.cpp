@@ -226,16 +226,9 @@ void measure_clock(std::uint64_t loops)
 
 void register_areas(std::uint64_t cpus)
 {
-    for (std::uint64_t id = 0; id < cpus; ++id) {
-        const auto address = reinterpret_cast<std::uintptr_t>(&areas[id]);
-        const abi::vcpu_register_vcpu_info argument{
-            .mfn = address / abi::kPageSize,
-            .offset = static_cast<std::uint32_t>(address % abi::kPageSize),
-            .rsvd = 0};
-        const std::intptr_t result =
-            hypercall(abi::HYPERVISOR_vcpu_op, abi::VCPUOP_register_vcpu_info,
-                      id, address_of(argument));
-        if (result != 0) {
+    for (std::uint32_t id = 0; id < cpus; ++id) {
+        if (const std::intptr_t result = register_vcpu_info(id, &areas[id]);
+            result != 0) {
             fail("registration of vCPU ", id, " returned ", result);
         }
     }
