@@ -387,7 +387,7 @@ TEST_F(Capi, Stats)
     EXPECT_EQ(stats.maps, 1U);
     EXPECT_EQ(stats.unmaps, 1U);
     EXPECT_EQ(stats.shared_info_sets, 1U);
-    // Its slot, none, its own.
+    // Its slot, its own.
     EXPECT_EQ(stats.vcpu_info_sets, 2U);
     EXPECT_EQ(stats.registrations, 1U);
     EXPECT_EQ(stats.rejected, 1U);

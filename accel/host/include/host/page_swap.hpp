@@ -51,12 +51,6 @@ public:
     // Only while no frame is replaced.
     void join();
 
-    // The frame that is replaced, or null.
-    [[nodiscard]] void *frame() const
-    {
-        return shown_ ? shown_->frame : left_ ? left_->frame : nullptr;
-    }
-
     // How many frames are replaced: 2 if show() could not even bring back one.
     [[nodiscard]] unsigned frames() const
     {
