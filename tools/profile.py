@@ -55,7 +55,7 @@ def build(arguments: argparse.Namespace) -> None:
                     packages.TESTING)
     emulator.build(arguments.with_qemu_source, arguments.configure)
     emulator.build_counting(arguments.with_qemu_source, arguments.configure)
-    own_project.build()
+    own_project.build_guests()
     flags = shlex.split(subprocess.run(
         ['pkg-config', '--cflags', 'glib-2.0'], capture_output=True,
         text=True, check=True).stdout)

@@ -53,7 +53,9 @@ class Symbols:
             found = re.findall(r'^([0-9a-f]+) [tTwWiu] (.+?)(?:@.*)?$', said,
                                re.M)
             for address, name in found:
-                self._add(base + int(address, 16), part, name)
+                # Of a function in C++ without its parameters.
+                self._add(base + int(address, 16), part,
+                          name.partition('(')[0])
             if found:
                 return
 

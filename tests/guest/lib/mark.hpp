@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Marks in what a guest executes, for somebody who watches the machine's
-// instructions (tools/benchmark/plugin/count.c). To the guest they are nothing.
+// instructions (tools/profiler/plugin/count.c). To the guest they are nothing.
 #pragma once
 
 #include <cstdint>
