@@ -21,13 +21,17 @@
 //   s  they are brought to rest and counted; answers
 //      TOTAL sent=N heard=N ticks=N outside=N
 //      where outside is what was heard on the port "outside" that READY named,
-//      and ticks is of all vCPUs. Each must have ticked since "g"
+//      and ticks is of all vCPUs. Each must have ticked since "g", and once
+//      more when the balls rest and nothing else calls
+//   c  with gsi=N: the callback is the vector instead, or the pin again;
+//      answers CALLBACK pin=0 or 1
 //   u  the masked ports are let through, and must all be heard
 //   q  the end
 //
 // Options: cpus=N (that there are), ports=N (to have bound before those that
 // are used), own=SET (vCPUs that register a vcpu_info), gsi=N (called by
-// that pin; for one vCPU), upcall=1 (called by a vector of each vCPU's own)
+// that pin; for one vCPU), vector=1 (with gsi=N: not from the start), upcall=1
+// (called by a vector of each vCPU's own)
 #include <cstddef>
 #include <cstdint>
 
@@ -89,6 +93,7 @@ Port uses[kPorts];
 std::uint64_t mine[kMaxCpus][kWords]; // which ports a vCPU hears
 Ball balls[kMaxCpus];
 volatile std::uint64_t ticks[kMaxCpus];
+volatile bool timer_set[kMaxCpus];
 volatile std::uint64_t outside;
 volatile std::uint64_t let_through;
 volatile std::uint64_t strays; // events that nobody had sent
@@ -97,7 +102,9 @@ volatile bool going;
 std::uint32_t cpus;
 std::uint32_t outside_port;
 std::uint64_t own;
-bool ends_interrupts;
+std::uint64_t gsi;
+bool by_pin;
+volatile bool ends_interrupts;
 bool masked = true;
 std::uint64_t masked_ports;
 
@@ -128,6 +135,7 @@ void set_timer(std::uint32_t cpu)
     const abi::vcpu_set_singleshot_timer argument{
         .timeout_abs_ns = read_clock(area(cpu)).at(rdtsc()) + kPeriod,
         .flags = 0};
+    timer_set[cpu] = true;
     const std::intptr_t result =
         hypercall(abi::HYPERVISOR_vcpu_op, abi::VCPUOP_set_singleshot_timer,
                   cpu, address_of(argument));
@@ -154,6 +162,7 @@ void hear(std::uint32_t cpu, std::uint32_t number)
         return;
     }
     case Use::Timer:
+        timer_set[cpu] = false;
         ticks[cpu] = ticks[cpu] + 1;
         if (going) {
             set_timer(cpu);
@@ -277,13 +286,9 @@ void register_areas()
     }
 }
 
-void set_callback(std::uint64_t gsi, bool of_each)
+void set_upcall_vectors()
 {
-    ends_interrupts = gsi != 0 || of_each;
-    if (gsi != 0) {
-        ioapic_route(static_cast<unsigned>(gsi), kVector, lapic_id());
-    }
-    for (std::uint32_t cpu = 0; of_each && cpu < cpus; ++cpu) {
+    for (std::uint32_t cpu = 0; cpu < cpus; ++cpu) {
         const abi::xen_hvm_evtchn_upcall_vector argument{.vcpu = cpu,
                                                          .vector = kVector};
         const std::intptr_t result = hypercall(
@@ -293,14 +298,23 @@ void set_callback(std::uint64_t gsi, bool of_each)
             fail("an upcall vector was answered by ", result);
         }
     }
-    const std::uint64_t type = gsi != 0 ? abi::HVM_PARAM_CALLBACK_TYPE_GSI
-                                        : abi::HVM_PARAM_CALLBACK_TYPE_VECTOR;
+    ends_interrupts = true;
+}
+
+void set_callback(bool pin)
+{
+    // An interrupt of the local APIC's that is not ended blocks all that
+    // follow; one ended too often does no harm.
+    ends_interrupts = ends_interrupts || pin;
+    by_pin = pin;
+    const std::uint64_t type = pin ? abi::HVM_PARAM_CALLBACK_TYPE_GSI
+                                   : abi::HVM_PARAM_CALLBACK_TYPE_VECTOR;
     const abi::xen_hvm_param callback{
         .domid = abi::DOMID_SELF,
         .pad = 0,
         .index = abi::HVM_PARAM_CALLBACK_IRQ,
-        .value = type << abi::HVM_PARAM_CALLBACK_TYPE_SHIFT |
-                 (gsi != 0 ? gsi : kVector)};
+        .value =
+            type << abi::HVM_PARAM_CALLBACK_TYPE_SHIFT | (pin ? gsi : kVector)};
     const std::intptr_t set = hypercall(
         abi::HYPERVISOR_hvm_op, abi::HVMOP_set_param, address_of(callback));
     if (set != 0) {
@@ -374,6 +388,12 @@ void rest()
         }
         sent += ball.sent;
         heard += ball.heard;
+    }
+    // Nothing else calls any more, and a timer still does.
+    for (std::uint32_t n = 0; n < cpus; ++n) {
+        if (!listen_until([=] { return !timer_set[n]; })) {
+            fail("the timer of vCPU ", n, " does not go off by itself");
+        }
         all_ticks += ticks[n];
     }
     if (strays != 0) {
@@ -414,7 +434,8 @@ void guest_main()
     const std::uint64_t expected = option("cpus", 1);
     const std::uint64_t ports = option("ports", 0);
     own = option_set("own", 0);
-    const std::uint64_t gsi = option("gsi", 0);
+    gsi = option("gsi", 0);
+    const bool by_vector = option("vector", 0) != 0;
     const bool of_each = option("upcall", 0) != 0;
     end_of_options();
     if (expected == 0 || expected > kMaxCpus || (gsi != 0 && expected > 1)) {
@@ -432,7 +453,13 @@ void guest_main()
     const auto &time = shared_info().vcpu_info[0].time;
     time_set_scale(time.tsc_to_system_mul, time.tsc_shift);
     register_areas();
-    set_callback(gsi, of_each);
+    if (gsi != 0) {
+        ioapic_route(static_cast<unsigned>(gsi), kVector, lapic_id());
+    }
+    if (of_each) {
+        set_upcall_vectors();
+    }
+    set_callback(gsi != 0 && !by_vector);
     bind_ports(static_cast<std::uint32_t>(ports));
     print("READY outside=", outside_port, " masked=", masked_ports, "\n");
     for (;;) {
@@ -442,6 +469,13 @@ void guest_main()
             break;
         case 's':
             rest();
+            break;
+        case 'c':
+            if (gsi == 0) {
+                error("it has no pin");
+            }
+            set_callback(!by_pin);
+            print("CALLBACK pin=", static_cast<unsigned>(by_pin), "\n");
             break;
         case 'u':
             let_masked_through();

@@ -1,0 +1,59 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""However a guest wants to be called, it is called for each event.
+
+KVM can call a guest by a vector only.  By a pin QEMU does it, and has to keep
+from KVM what KVM would then send without a call: IPIs and the vCPUs' timers.
+"""
+
+from overlay_test import main
+from overlay_test.migration import EventsTest
+
+PIN = 'gsi=20'
+ROUNDS = 5
+
+
+class Callback(EventsTest):
+    """With the guest that counts its events (tests/guest/events)."""
+
+    def test_pin(self) -> None:
+        """At rest, a timer that goes off is all that calls."""
+        self.start_events(PIN, smp=1)
+        for _ in range(ROUNDS):
+            self.go()
+            self.rest()
+        self.finish()
+        self.check_log(self.vm)
+
+    def changes(self, append: str, pin: int) -> None:
+        """There and back, at rest and with events under way."""
+        self.start_events(append, smp=1)
+
+        def change() -> None:
+            nonlocal pin
+            pin = 1 - pin
+            self.command('c', f'CALLBACK pin={pin}\n')
+
+        for moments in range(ROUNDS):
+            for _ in range(2):
+                self.go()
+                self.rest()
+                change()
+            self.go()
+            for _ in range(moments):
+                change()
+            self.rest()
+        self.finish()
+        self.check_log(self.vm)
+
+    def test_pin_to_vector(self) -> None:
+        """Ports that were bound when only QEMU could call."""
+        self.changes(PIN, 1)
+
+    def test_vector_to_pin(self) -> None:
+        """Ports that KVM was told of when they were bound."""
+        self.changes(f'{PIN} vector=1', 0)
+
+
+if __name__ == '__main__':
+    main()
