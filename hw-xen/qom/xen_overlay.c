@@ -81,6 +81,7 @@ static void xen_overlay_vm_state_change(void *opaque, bool running,
                                         RunState state)
 {
     XenOverlayState *s = opaque;
+    bool loaded;
     int ret;
 
     if (!running) {
@@ -93,11 +94,13 @@ static void xen_overlay_vm_state_change(void *opaque, bool running,
         warn_report("xen-overlay: the guest's Xen wallclock could not be "
                     "updated: %s", strerror(-ret));
     }
-    kvm_xen_start_timers(s->loaded);
-    if (s->loaded) {
-        s->loaded = false;
+    loaded = s->loaded;
+    s->loaded = false;
+    if (loaded) {
+        /* Before the timers: it settles whether KVM has them. */
         xen_overlay_start_loaded(s);
     }
+    kvm_xen_start_timers(loaded);
 }
 
 /* How wide an address may be, for the guest and for KVM's memslots. */
