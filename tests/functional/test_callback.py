@@ -54,6 +54,24 @@ class Callback(EventsTest):
         """Ports that KVM was told of when they were bound."""
         self.changes(f'{PIN} vector=1', 0)
 
+    def poll(self, append: str, smp: int) -> None:
+        """KVM has a vCPU wait without telling QEMU, and has to be told when
+        QEMU has what it waits for."""
+        self.start_events(append, smp=smp)
+        self.command('p', 'POLLED\n')
+        self.go()
+        self.rest()
+        self.finish()
+        self.check_log(self.vm)
+
+    def test_poll_for_qemu(self) -> None:
+        """For a timer that is not KVM's."""
+        self.poll(PIN, smp=1)
+
+    def test_poll_while_a_port_is_closed(self) -> None:
+        """KVM waits for who polls, and so may not be waited for."""
+        self.poll('', smp=2)
+
 
 if __name__ == '__main__':
     main()

@@ -25,6 +25,9 @@
 //      more when the balls rest and nothing else calls
 //   c  with gsi=N: the callback is the vector instead, or the pin again;
 //      answers CALLBACK pin=0 or 1
+//   p  the last vCPU waits for a port by SCHEDOP_poll, without a time limit:
+//      if it is the only one, for its timer; else vCPU 0 closes another port
+//      meanwhile, and sends to that one then. Answers POLLED
 //   u  the masked ports are let through, and must all be heard
 //   q  the end
 //
@@ -101,6 +104,7 @@ volatile bool going;
 
 std::uint32_t cpus;
 std::uint32_t outside_port;
+std::uint32_t timer_ports[kMaxCpus];
 std::uint64_t own;
 std::uint64_t gsi;
 bool by_pin;
@@ -266,7 +270,9 @@ void bind_ports(std::uint32_t fill)
                                            static_cast<std::uint8_t>(ball));
             must_unmask(balls[ball].ports[cpu]);
         }
-        must_unmask(bound(bind_virq(abi::VIRQ_TIMER, cpu), Use::Timer, cpu));
+        timer_ports[cpu] =
+            bound(bind_virq(abi::VIRQ_TIMER, cpu), Use::Timer, cpu);
+        must_unmask(timer_ports[cpu]);
     }
     outside_port = bound(bind_ipi(cpus - 1), Use::Outside, cpus - 1);
     must_unmask(outside_port);
@@ -406,6 +412,63 @@ void rest()
           " outside=", outside, "\n");
 }
 
+bool is_pending(std::uint32_t port)
+{
+    return (__atomic_load_n(&shared_info().evtchn_pending[port / 64],
+                            __ATOMIC_SEQ_CST) >>
+                port % 64 &
+            1) != 0;
+}
+
+// Until the port, which is masked, has an event: a poll may end at any time.
+void poll_for(std::uint32_t port)
+{
+    while (!is_pending(port)) {
+        if (const std::intptr_t result = poll(port); result != 0) {
+            fail("a poll returned ", result);
+        }
+    }
+}
+
+void poll_for_timer()
+{
+    const std::uint32_t port = timer_ports[0];
+    __atomic_fetch_or(&shared_info().evtchn_mask[port / 64],
+                      std::uint64_t{1} << port % 64, __ATOMIC_SEQ_CST);
+    set_timer(0);
+    poll_for(port);
+    must_unmask(port);
+}
+
+void poll_while_a_port_is_closed(Cpu &poller)
+{
+    constexpr std::uint32_t kUntilItPollsMs = 100;
+    const std::intptr_t port = bind_ipi(poller.id);
+    const std::intptr_t other = bind_ipi(0);
+    if (port <= 0 || other <= 0) {
+        fail("binding ports returned ", port, " and ", other);
+    }
+    auto work = [&] { poll_for(static_cast<std::uint32_t>(port)); };
+    start_on(poller, work);
+    wait_ms(kUntilItPollsMs);
+    (void)close_port(static_cast<std::uint32_t>(other));
+    (void)send(static_cast<std::uint32_t>(port));
+    if (!finish_work(poller, kRestMs)) {
+        fail("vCPU ", poller.id, " still polls for port ", port);
+    }
+    (void)close_port(static_cast<std::uint32_t>(port));
+}
+
+void poll_once()
+{
+    if (cpus == 1) {
+        poll_for_timer();
+    } else if (Cpu *const last = cpu(cpus - 1)) {
+        poll_while_a_port_is_closed(*last);
+    }
+    print("POLLED\n");
+}
+
 void let_masked_through()
 {
     for (std::uint32_t port = 1; port < kPorts; ++port) {
@@ -476,6 +539,9 @@ void guest_main()
             }
             set_callback(!by_pin);
             print("CALLBACK pin=", static_cast<unsigned>(by_pin), "\n");
+            break;
+        case 'p':
+            poll_once();
             break;
         case 'u':
             let_masked_through();

@@ -63,6 +63,14 @@ std::intptr_t unmask(std::uint32_t port)
     return event_channel_op(abi::EVTCHNOP_unmask, argument);
 }
 
+std::intptr_t poll(std::uint32_t port)
+{
+    const abi::sched_poll<Word> argument{
+        .ports = address_of(port), .nr_ports = 1, .timeout = 0};
+    return hypercall(abi::HYPERVISOR_sched_op, abi::SCHEDOP_poll,
+                     address_of(argument));
+}
+
 std::intptr_t port_status(std::uint32_t port)
 {
     abi::evtchn_status argument{};

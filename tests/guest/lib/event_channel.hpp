@@ -20,6 +20,10 @@ std::intptr_t close_port(std::uint32_t port);
 std::intptr_t send(std::uint32_t port);
 std::intptr_t unmask(std::uint32_t port);
 
+// Waits until the port has an event or something else happens; not to be
+// called with interrupts on.
+std::intptr_t poll(std::uint32_t port);
+
 // abi::EVTCHNSTAT_..., or a negative errno.
 [[nodiscard]] std::intptr_t port_status(std::uint32_t port);
 

@@ -162,6 +162,18 @@ struct sched_shutdown {
 
 static_assert(sizeof(sched_shutdown) == 4);
 
+// HYPERVISOR_sched_op(SCHEDOP_poll, sched_poll *)
+inline constexpr std::uint32_t SCHEDOP_poll = 3;
+
+template <typename Word>
+struct sched_poll {
+    Word ports; // address of as many port numbers as
+    std::uint32_t nr_ports;
+    std::uint64_t timeout; // ns of the guest's clock; 0: none
+};
+
+static_assert(sizeof(sched_poll<std::uint64_t>) == 24);
+
 // HYPERVISOR_physdev_op(PHYSDEVOP_map_pirq, physdev_map_pirq *)
 inline constexpr std::uint32_t PHYSDEVOP_map_pirq = 13;
 
