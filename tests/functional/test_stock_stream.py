@@ -31,6 +31,8 @@ class StockStream(EventsTest):
     def use(self, stock: bool) -> None:
         """Which emulator the next machine is."""
         self.qemu_bin = str(MIGRATABLE_STOCK.resolve()) if stock else self.own
+        # Stock QEMU cannot be asked for one.
+        self.has_remap_method = stock
 
     def incoming(self, stock: bool, backend: tuple[str, ...]) -> None:
         self.use(stock)
