@@ -81,7 +81,6 @@ static void xen_overlay_vm_state_change(void *opaque, bool running,
                                         RunState state)
 {
     XenOverlayState *s = opaque;
-    bool loaded;
     int ret;
 
     if (!running) {
@@ -94,13 +93,12 @@ static void xen_overlay_vm_state_change(void *opaque, bool running,
         warn_report("xen-overlay: the guest's Xen wallclock could not be "
                     "updated: %s", strerror(-ret));
     }
-    loaded = s->loaded;
-    s->loaded = false;
-    if (loaded) {
+    if (s->loaded) {
         /* Before the timers: it settles whether KVM has them. */
         xen_overlay_start_loaded(s);
     }
-    kvm_xen_start_timers(loaded);
+    kvm_xen_start_timers(s->loaded);
+    s->loaded = false;
 }
 
 /* How wide an address may be, for the guest and for KVM's memslots. */

@@ -230,6 +230,14 @@ void must_unmask(std::uint32_t port)
     }
 }
 
+bool is_pending(std::uint32_t port)
+{
+    return (__atomic_load_n(&shared_info().evtchn_pending[port / 64],
+                            __ATOMIC_SEQ_CST) >>
+                port % 64 &
+            1) != 0;
+}
+
 // Whether a masked port is to have an event.
 bool in_pattern(std::uint32_t port)
 {
@@ -242,9 +250,7 @@ void check_pattern()
         if (uses[port].use != Use::Masked) {
             continue;
         }
-        const std::uint64_t bit = std::uint64_t{1} << port % 64;
-        const bool pending =
-            (shared_info().evtchn_pending[port / 64] & bit) != 0;
+        const bool pending = is_pending(port);
         if (pending != in_pattern(port)) {
             fail("port ", port, " is ", pending ? "" : "not ", "pending");
         }
@@ -410,14 +416,6 @@ void rest()
     }
     print("TOTAL sent=", sent, " heard=", heard, " ticks=", all_ticks,
           " outside=", outside, "\n");
-}
-
-bool is_pending(std::uint32_t port)
-{
-    return (__atomic_load_n(&shared_info().evtchn_pending[port / 64],
-                            __ATOMIC_SEQ_CST) >>
-                port % 64 &
-            1) != 0;
 }
 
 // Until the port, which is masked, has an event: a poll may end at any time.
