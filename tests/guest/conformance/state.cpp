@@ -75,14 +75,6 @@ std::uint64_t callback_value()
     }
 }
 
-abi::xen_hvm_param callback_argument()
-{
-    return {.domid = abi::DOMID_SELF,
-            .pad = 0,
-            .index = abi::HVM_PARAM_CALLBACK_IRQ,
-            .value = callback_value()};
-}
-
 std::intptr_t prepare_delivery()
 {
     set_interrupt_handler(kUpcallVectorNumber, upcall);
@@ -95,13 +87,8 @@ std::intptr_t prepare_delivery()
         }
     } else if (options.delivery == kUpcallVector) {
         for (std::uint32_t id = 0; id < cpu_ids(); ++id) {
-            const abi::xen_hvm_evtchn_upcall_vector argument{
-                .vcpu = id, .vector = kUpcallVectorNumber};
             const std::intptr_t result =
-                cpu(id) ? hypercall(abi::HYPERVISOR_hvm_op,
-                                    abi::HVMOP_set_evtchn_upcall_vector,
-                                    address_of(argument))
-                        : 0;
+                cpu(id) ? set_upcall_vector(id, kUpcallVectorNumber) : 0;
             if (result != 0) {
                 return result;
             }
@@ -260,14 +247,15 @@ void look_first(bool with_early_event)
 
 std::intptr_t set_callback()
 {
-    const abi::xen_hvm_param argument = callback_argument();
-    return hypercall(abi::HYPERVISOR_hvm_op, abi::HVMOP_set_param,
-                     address_of(argument));
+    return set_hvm_param(abi::HVM_PARAM_CALLBACK_IRQ, callback_value());
 }
 
 std::intptr_t set_callback_as_32_bit()
 {
-    const abi::xen_hvm_param argument = callback_argument();
+    const abi::xen_hvm_param argument{.domid = abi::DOMID_SELF,
+                                      .pad = 0,
+                                      .index = abi::HVM_PARAM_CALLBACK_IRQ,
+                                      .value = callback_value()};
     return hypercall_as_32_bit(abi::HYPERVISOR_hvm_op, abi::HVMOP_set_param,
                                address_of(argument));
 }

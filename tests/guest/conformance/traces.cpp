@@ -104,10 +104,7 @@ Traces leave_traces()
     const abi::vcpu_set_periodic_timer timer{kPeriodNs};
     (void)hypercall(abi::HYPERVISOR_vcpu_op, abi::VCPUOP_set_periodic_timer, 0,
                     address_of(timer));
-    const abi::xen_hvm_evtchn_upcall_vector vector{.vcpu = 0,
-                                                   .vector = kOldVector};
-    (void)hypercall(abi::HYPERVISOR_hvm_op, abi::HVMOP_set_evtchn_upcall_vector,
-                    address_of(vector));
+    (void)set_upcall_vector(0, kOldVector);
 
     // Last of all: what it says is gone.
     for (volatile Word &word : info_page().words) {

@@ -542,15 +542,11 @@ void set_up(unsigned cpus)
     const Clock clock = read_clock(shared_info().vcpu_info[0]);
     time_set_scale(clock.multiplier, clock.shift);
     (void)smp_init(cpus);
-    const abi::xen_hvm_param callback{
-        .domid = abi::DOMID_SELF,
-        .pad = 0,
-        .index = abi::HVM_PARAM_CALLBACK_IRQ,
-        .value = abi::HVM_PARAM_CALLBACK_TYPE_VECTOR
-                     << abi::HVM_PARAM_CALLBACK_TYPE_SHIFT |
-                 kVector};
-    const std::intptr_t set = hypercall(
-        abi::HYPERVISOR_hvm_op, abi::HVMOP_set_param, address_of(callback));
+    const std::intptr_t set =
+        set_hvm_param(abi::HVM_PARAM_CALLBACK_IRQ,
+                      abi::HVM_PARAM_CALLBACK_TYPE_VECTOR
+                              << abi::HVM_PARAM_CALLBACK_TYPE_SHIFT |
+                          kVector);
     if (set != 0) {
         fail("setting the callback returned ", set);
     }

@@ -301,12 +301,8 @@ void register_areas()
 void set_upcall_vectors()
 {
     for (std::uint32_t cpu = 0; cpu < cpus; ++cpu) {
-        const abi::xen_hvm_evtchn_upcall_vector argument{.vcpu = cpu,
-                                                         .vector = kVector};
-        const std::intptr_t result = hypercall(
-            abi::HYPERVISOR_hvm_op, abi::HVMOP_set_evtchn_upcall_vector,
-            address_of(argument));
-        if (result != 0) {
+        if (const std::intptr_t result = set_upcall_vector(cpu, kVector);
+            result != 0) {
             fail("an upcall vector was answered by ", result);
         }
     }
@@ -321,14 +317,9 @@ void set_callback(bool pin)
     by_pin = pin;
     const std::uint64_t type = pin ? abi::HVM_PARAM_CALLBACK_TYPE_GSI
                                    : abi::HVM_PARAM_CALLBACK_TYPE_VECTOR;
-    const abi::xen_hvm_param callback{
-        .domid = abi::DOMID_SELF,
-        .pad = 0,
-        .index = abi::HVM_PARAM_CALLBACK_IRQ,
-        .value =
-            type << abi::HVM_PARAM_CALLBACK_TYPE_SHIFT | (pin ? gsi : kVector)};
-    const std::intptr_t set = hypercall(
-        abi::HYPERVISOR_hvm_op, abi::HVMOP_set_param, address_of(callback));
+    const std::intptr_t set = set_hvm_param(
+        abi::HVM_PARAM_CALLBACK_IRQ,
+        type << abi::HVM_PARAM_CALLBACK_TYPE_SHIFT | (pin ? gsi : kVector));
     if (set != 0) {
         fail("setting the callback returned ", set);
     }

@@ -2,6 +2,7 @@
 #include "event_channel.hpp"
 
 #include "abi/event_channel.hpp"
+#include "abi/hvm_op.hpp"
 #include "abi/hypercall.hpp"
 #include "xen.hpp"
 
@@ -61,6 +62,14 @@ std::intptr_t unmask(std::uint32_t port)
 {
     abi::evtchn_unmask argument{port};
     return event_channel_op(abi::EVTCHNOP_unmask, argument);
+}
+
+std::intptr_t set_upcall_vector(std::uint32_t vcpu, std::uint8_t vector)
+{
+    const abi::xen_hvm_evtchn_upcall_vector argument{.vcpu = vcpu,
+                                                     .vector = vector};
+    return hypercall(abi::HYPERVISOR_hvm_op,
+                     abi::HVMOP_set_evtchn_upcall_vector, address_of(argument));
 }
 
 std::intptr_t poll(std::uint32_t port)

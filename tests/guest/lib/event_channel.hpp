@@ -20,6 +20,10 @@ std::intptr_t close_port(std::uint32_t port);
 std::intptr_t send(std::uint32_t port);
 std::intptr_t unmask(std::uint32_t port);
 
+// The vector of a vCPU's local APIC that calls it, instead of the callback that
+// is the domain's.
+std::intptr_t set_upcall_vector(std::uint32_t vcpu, std::uint8_t vector);
+
 // Waits until the port has an event or something else happens; not to be
 // called with interrupts on.
 std::intptr_t poll(std::uint32_t port);

@@ -205,4 +205,12 @@ std::intptr_t get_hvm_param(std::uint32_t index, std::uint64_t &value)
     return result;
 }
 
+std::intptr_t set_hvm_param(std::uint32_t index, std::uint64_t value)
+{
+    const abi::xen_hvm_param argument{
+        .domid = abi::DOMID_SELF, .pad = 0, .index = index, .value = value};
+    return hypercall(abi::HYPERVISOR_hvm_op, abi::HVMOP_set_param,
+                     address_of(argument));
+}
+
 } // namespace xovl::guest

@@ -61,6 +61,10 @@ std::intptr_t hypercall_as_32_bit(std::uint32_t number, Word a1, Word a2);
 [[nodiscard]] std::intptr_t get_hvm_param(std::uint32_t index,
                                           std::uint64_t &value);
 
+// Sets one. 0 or a negative Xen errno.
+[[nodiscard]] std::intptr_t set_hvm_param(std::uint32_t index,
+                                          std::uint64_t value);
+
 // An argument structure's address, as hypercall() wants it.
 template <typename T>
 [[nodiscard]] Word address_of(const T &object)
