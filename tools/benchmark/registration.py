@@ -63,6 +63,10 @@ def measured(variant: Variant, vcpus: int, command: str,
             variant, 'event_cost', f'cpus={vcpus}', vcpus,
             MEMORY_MIB) as guest:
         guest.wait_for(r'READY\r?\n')
+        # Each vCPU goes back into the guest once. KVM has asked all of them
+        # to do something on their way when the callback was set, and one that
+        # is called by its registration would do it then.
+        guest.told('c')
         bases = [of_command(guest, base) for _ in range(BASES)]
         work = of_command(guest, command)
         samples = guest.told('p')

@@ -32,6 +32,7 @@ class Case:
     vcpus: int
     memory: int
     commands: str
+    emulator: Path = EMULATOR
 
 
 @dataclass
@@ -51,12 +52,13 @@ def run(case: Case) -> Profiled:
     elf = GUESTS / f'{case.guest}.elf'
     with tempfile.NamedTemporaryFile('r') as output:
         status = NestedHost(
-            outer=COUNTING_EMULATOR, icount=True, time_limit=TIME_LIMIT,
+            qemu=case.emulator, outer=COUNTING_EMULATOR, icount=True,
+            time_limit=TIME_LIMIT,
             outer_arguments=('-plugin', f'{PLUGIN},to={output.name}'),
             memory_mib=case.memory + HOST_MEMORY_MIB).run(
-                ['/usr/bin/python3', '-m', 'profiler.inside', str(EMULATOR),
-                 case.guest, case.append, str(case.vcpus), str(case.memory),
-                 case.commands],
+                ['/usr/bin/python3', '-m', 'profiler.inside',
+                 str(case.emulator), case.guest, case.append, str(case.vcpus),
+                 str(case.memory), case.commands],
                 files=[*(tools / 'profiler').glob('*.py'),
                        *(tools / 'benchmark').glob('*.py'), elf],
                 cwd=ROOT, stdout=said,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmark.guest import bare_metal
 from benchmark.variant import Variant
+from benchmark.work import only_work
 
 HEAD = '== '
 
@@ -23,8 +24,8 @@ def main() -> None:
     """Do it."""
     emulator, name, append, vcpus, memory, commands = sys.argv[1:]
     samples = {}
-    with bare_metal(Variant('', emulator), name, append, int(vcpus),
-                    int(memory)) as guest:
+    with only_work(), bare_metal(Variant('', emulator), name, append,
+                                 int(vcpus), int(memory)) as guest:
         guest.wait_for('READY.*\n')
         for command in commands:
             samples |= guest.told(command)

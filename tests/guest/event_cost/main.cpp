@@ -33,6 +33,8 @@
 // While it waits for a command it halts. So what it makes the machine do
 // between two commands can be counted outside, too: in all of n, and in all of
 // v. Where there is no COM1 (a PVH guest on Xen), it does "sotxup" and ends.
+// Each registration is marked for who counts instructions by address (mark.hpp;
+// tools/profile).
 //
 // Options: cpus=N (that there are), loops=N
 //
@@ -54,6 +56,7 @@
 #include "guest_main.hpp"
 #include "interrupts.hpp"
 #include "lapic.hpp"
+#include "mark.hpp"
 #include "report.hpp"
 #include "samples.hpp"
 #include "selectors.h"
@@ -75,6 +78,9 @@ constexpr std::uint8_t kAlarmVector = 0x41;
 constexpr std::uint8_t kCom1Vector = 0x42;
 constexpr unsigned kCom1Pin = 4;
 constexpr std::size_t kMaxSamples = 1000;
+
+// As tools/profile knows them.
+constexpr std::uint16_t kMarkRegistration = 1;
 
 // Far enough for all to be idle by then.
 constexpr std::uint64_t kTimerAhead = 2000000;
@@ -492,7 +498,9 @@ void measure_store(std::uint64_t loops)
 void measure_registration(std::uint32_t id)
 {
     const std::uint64_t start = rdtsc();
+    mark_begin<kMarkRegistration>();
     const std::intptr_t result = register_vcpu_info(id, &areas[id]);
+    mark_end();
     samples[registrations++] = rdtsc() - start;
     if (result != 0) {
         fail("registration of vCPU ", id, " returned ", result);
