@@ -268,6 +268,8 @@ int FakeKvm::activate(Cache &cache, bool by_host, std::uint64_t address,
         return -EINVAL;
     }
     if (address % abi::kPageSize + size > abi::kPageSize) {
+        // 6.1 takes up again what was given up.
+        cache.active = cache.active || generation_ == Generation::Gfn;
         return -EINVAL;
     }
     // From here on the old address is gone, whatever comes of the new one.

@@ -554,7 +554,8 @@ TEST_P(KvmContract, VcpuInfoWithoutMemoryAtFirst)
     expect_vcpu_info(has_slots() ? KVM_XEN_INVALID_GPA : kHole + 64, 0);
     ASSERT_EQ(set_gpa(KVM_XEN_INVALID_GPA), 0);
     EXPECT_EQ(set_gpa(kRam + kPageSize - 60), -EINVAL);
-    expect_vcpu_info(KVM_XEN_INVALID_GPA, 0);
+    // On 6.1 the last one comes back, so that must not be tried.
+    expect_vcpu_info(shared_info_hva() ? KVM_XEN_INVALID_GPA : kHole + 64, 0);
 }
 
 TEST_P(KvmContract, VcpuInfoByHostAddress)
