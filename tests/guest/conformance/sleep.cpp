@@ -10,6 +10,7 @@
 #include "items.hpp"
 #include "rtc.hpp"
 #include "state.hpp"
+#include "time.hpp"
 #include "xen.hpp"
 
 namespace xovl::guest
@@ -41,12 +42,32 @@ void sleep_keeps_all(Item &item)
     set_masked(kMaskedPort, true);
     set_masked(port.number(), true);
     send(port.number());
+    // Without an upcall, unless by the local APIC: the callback vector comes
+    // whenever interrupts are let in, and comes again until the upcall is
+    // acknowledged. Firmware that has no handler for it is called for ever.
+    const Port unmasked(this_cpu());
+    if (!unmasked.bound(item)) {
+        return;
+    }
+    quiet(this_cpu());
+    const std::uint32_t before = upcalls(this_cpu());
+    if (options.delivery == kUpcallVector) {
+        send(unmasked.number());
+    }
 
     if (!sleep_to_ram()) {
         item.skip("the machine cannot sleep");
         return;
     }
 
+    if (options.delivery == kUpcallVector) {
+        item.that("the upcall of before comes", wait_until(kUpcallMs, [&] {
+                      let_interrupts_in();
+                      return upcalls(this_cpu()) != before;
+                  }));
+        item.that("its event is pending", unmasked.pending());
+        unmasked.clear();
+    }
     item.equal_bits("a mark in the page", info_page().words[kMarkWord], kMark);
     item.that("the mask bit is still set", masked(kMaskedPort));
     set_masked(kMaskedPort, false);

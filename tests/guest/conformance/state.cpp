@@ -26,7 +26,6 @@ namespace
 {
 
 constexpr std::uint8_t kUpcallVectorNumber = 0xe0;
-constexpr std::uint32_t kUpcallMs = 200;
 
 // Where the callback's level arrives. A GSI that no ISA or PCI device has; for
 // INTx, the VMM routes the host bridge's pin to one of several.

@@ -104,6 +104,9 @@ enum Delivery : std::uint32_t { kVector, kUpcallVector, kGsi, kIntx };
 // Those of GSI and INTx are for vCPU 0 only.
 [[nodiscard]] bool upcalls_reach(const Cpu &cpu);
 
+// One that has not come by then does not come.
+inline constexpr std::uint32_t kUpcallMs = 200;
+
 // How many this CPU had. The handler clears evtchn_upcall_pending, no more.
 [[nodiscard]] std::uint32_t upcalls(const Cpu &cpu);
 

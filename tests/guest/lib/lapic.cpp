@@ -11,6 +11,7 @@ namespace
 
 constexpr Word kLapic = 0xfee00000;
 constexpr Word kId = 0x20;
+constexpr Word kTaskPriority = 0x80;
 constexpr Word kEndOfInterrupt = 0xb0;
 constexpr Word kSpurious = 0xf0;
 constexpr Word kCommandLow = 0x300;
@@ -70,6 +71,7 @@ void ioapic_write(std::uint32_t index, std::uint32_t value)
 void lapic_init()
 {
     at(kLapic + kSpurious) = kEnabled | kSpuriousVector;
+    at(kLapic + kTaskPriority) = 0;
 }
 
 std::uint32_t lapic_id()

@@ -7,7 +7,7 @@
 namespace xovl::guest
 {
 
-// Switches the calling CPU's on.
+// Switches the calling CPU's on, for interrupts of any priority.
 void lapic_init();
 
 [[nodiscard]] std::uint32_t lapic_id();
