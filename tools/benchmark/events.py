@@ -55,7 +55,7 @@ class Events(Part):
 
     def configurations(self, quick: bool) -> list[Configuration]:
         return [{'vcpus': vcpus, 'memory': MEMORY_MIB}
-                for vcpus in ((2,) if quick else (2, 16))]
+                for vcpus in ((4,) if quick else (1, 4, 16, 64))]
 
     def run(self, variant: Variant, configuration: Configuration) -> Samples:
         from .guest import bare_metal

@@ -32,7 +32,7 @@ class Registration(Part):
 
     def configurations(self, quick: bool) -> list[Configuration]:
         return [{'vcpus': vcpus, 'memory': MEMORY_MIB}
-                for vcpus in ((4,) if quick else (4, 16))]
+                for vcpus in ((4,) if quick else (1, 4, 16, 64))]
 
     def run(self, variant: Variant, configuration: Configuration) -> Samples:
         vcpus = int(configuration['vcpus'])
@@ -57,7 +57,7 @@ def measured(variant: Variant, vcpus: int, command: str,
     """What a registration takes, and what all of them do more than `base`,
     for each."""
     from .guest import bare_metal
-    from .work import of_command, only_work
+    from .work import of, only_work
 
     with only_work(), bare_metal(
             variant, 'event_cost', f'cpus={vcpus}', vcpus,
@@ -67,8 +67,8 @@ def measured(variant: Variant, vcpus: int, command: str,
         # to do something on their way when the callback was set, and one that
         # is called by its registration would do it then.
         guest.told('c')
-        bases = [of_command(guest, base) for _ in range(BASES)]
-        work = of_command(guest, command)
+        bases = [of(guest, lambda: guest.told(base)) for _ in range(BASES)]
+        work = of(guest, lambda: guest.told(command))
         samples = guest.told('p')
         guest.end()
     samples['all'] = [(work - statistics.median(bases)) / vcpus]

@@ -8,7 +8,7 @@ from .samples import Samples
 from .variant import Variant
 
 MEMORY_MIB = 128
-TIMES = 2
+TIMES = 4
 SOFT_TIMES = 10
 
 
@@ -20,6 +20,8 @@ class Reset(Part):
         Measure('reset', 'from the command to its event', INSTRUCTIONS),
         Measure('back', 'to the first word of the guest, which has mapped '
                 'shared_info again', INSTRUCTIONS),
+        Measure('all-of-it', 'until then: all that the threads of the emulator '
+                'do', INSTRUCTIONS),
         Measure('soft-reset', 'a soft reset, after a vcpu_info was registered '
                 'for each vCPU', INSTRUCTIONS),
         Measure('soft-reset-and-map', 'a soft reset, and shared_info mapped '
@@ -31,22 +33,43 @@ class Reset(Part):
                 for vcpus in ((1,) if quick else (1, 4, 16, 64))]
 
     def run(self, variant: Variant, configuration: Configuration) -> Samples:
-        from .guest import bare_metal
-        from .host_clock import now
-
         vcpus = int(configuration['vcpus'])
-        samples: Samples = {'reset': [], 'back': []}
-        with bare_metal(variant, 'remap_cost',
-                        f'after={SOFT_TIMES} cpus={vcpus}', vcpus, MEMORY_MIB,
-                        no_reboot=False) as guest:
+        return resets(variant, vcpus) | soft_resets(variant, vcpus)
+
+
+def resets(variant: Variant, vcpus: int) -> Samples:
+    """Of a guest that halts. One that is busy, be it only with looking for a
+    command, has its part of the one CPU while QEMU resets the machine."""
+    from .guest import bare_metal
+    from .host_clock import now
+    from .work import of, only_work
+
+    samples: Samples = {'reset': [], 'back': [], 'all-of-it': []}
+    with only_work(), bare_metal(variant, 'event_cost', f'cpus={vcpus}', vcpus,
+                                 MEMORY_MIB, no_reboot=False) as guest:
+        guest.wait_for('READY')
+
+        def reset() -> None:
+            before = now()
+            guest.machine.cmd('system_reset')
+            guest.machine.event_wait('RESET', timeout=600)
+            samples['reset'].append(now() - before)
             guest.wait_for('READY')
-            soft = guest.told('s')
-            for _ in range(TIMES):
-                before = now()
-                guest.machine.cmd('system_reset')
-                guest.machine.event_wait('RESET', timeout=600)
-                samples['reset'].append(now() - before)
-                guest.wait_for('READY')
-                samples['back'].append(now() - before)
-            guest.end()
-        return samples | soft
+            samples['back'].append(now() - before)
+
+        for _ in range(TIMES):
+            samples['all-of-it'].append(of(guest, reset))
+        guest.end()
+    return samples
+
+
+def soft_resets(variant: Variant, vcpus: int) -> Samples:
+    """Measured by the guest itself."""
+    from .guest import bare_metal
+
+    with bare_metal(variant, 'remap_cost', f'after={SOFT_TIMES} cpus={vcpus}',
+                    vcpus, MEMORY_MIB) as guest:
+        guest.wait_for('READY')
+        samples = guest.told('s')
+        guest.end()
+    return samples

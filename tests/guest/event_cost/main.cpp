@@ -505,6 +505,10 @@ void measure_registration(std::uint32_t id)
     if (result != 0) {
         fail("registration of vCPU ", id, " returned ", result);
     }
+    // The upcall that a registration is, if it is this vCPU's own. Otherwise it
+    // would end the halt in which the next command is waited for, and all that
+    // is done to wait for it again would count.
+    let_interrupts_in();
 }
 
 void register_all()

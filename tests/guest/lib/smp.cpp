@@ -108,16 +108,10 @@ unsigned smp_init(unsigned expected)
         return __atomic_load_n(&arrived, __ATOMIC_SEQ_CST);
     };
     unsigned seen = 1;
-    for (;;) {
-        const bool more = wait_until(seen < expected ? kStartMs : kNoMoreMs,
-                                     [&] { return count() > seen; });
-        if (!more) {
-            break;
-        }
+    while (seen != expected &&
+           wait_until(seen < expected ? kStartMs : kNoMoreMs,
+                      [&] { return count() > seen; })) {
         seen = count();
-        if (seen == expected) {
-            break;
-        }
     }
     if (expected != 0 && seen != expected) {
         error("cpus=", expected, ", but ", seen, " came up");
