@@ -30,7 +30,7 @@ class Memory(Part):
 
     def configurations(self, quick: bool) -> list[Configuration]:
         return [{'vcpus': vcpus, 'memory': MEMORY_MIB}
-                for vcpus in ((1,) if quick else (4,))]
+                for vcpus in ((1,) if quick else (1, 4, 16, 64))]
 
     def run(self, variant: Variant, configuration: Configuration) -> Samples:
         from .guest import bare_metal
