@@ -35,8 +35,9 @@ class Memory(Part):
     def run(self, variant: Variant, configuration: Configuration) -> Samples:
         from .guest import bare_metal
 
-        with bare_metal(variant, 'remap_cost', '',
-                        int(configuration['vcpus']), MEMORY_MIB) as guest:
+        vcpus = int(configuration['vcpus'])
+        with bare_metal(variant, 'remap_cost', f'cpus={vcpus}', vcpus,
+                        MEMORY_MIB) as guest:
             guest.wait_for('READY')
             for command in 'tr':
                 guest.told(command)

@@ -51,11 +51,12 @@ class Queries(Part):
         from .guest import bare_metal
         from .host_clock import now
 
+        vcpus = int(configuration['vcpus'])
         commands = BOTH | (ONLY_OURS if variant.name == OURS else {})
         samples: Samples = {key: [] for key in commands}
         with Monitor() as monitor, bare_metal(
-                variant, 'remap_cost', '', int(configuration['vcpus']),
-                MEMORY_MIB, arguments=monitor.arguments()) as guest:
+                variant, 'remap_cost', f'cpus={vcpus}', vcpus, MEMORY_MIB,
+                arguments=monitor.arguments()) as guest:
             guest.wait_for('READY')
             monitor.connect()
             # Or its vCPU, which waits for what it is told, and the emulator

@@ -18,8 +18,8 @@ class Reset(Part):
     title = 'system_reset, and the soft reset of kexec'
     measures = (
         Measure('reset', 'from the command to its event', INSTRUCTIONS),
-        Measure('back', 'to the first word of the guest, which has mapped '
-                'shared_info again', INSTRUCTIONS),
+        Measure('back', 'until the guest has mapped shared_info again, started '
+                'its vCPUs and waits for a command', INSTRUCTIONS),
         Measure('all-of-it', 'until then: all that the threads of the emulator '
                 'do', INSTRUCTIONS),
         Measure('soft-reset', 'a soft reset, after a vcpu_info was registered '

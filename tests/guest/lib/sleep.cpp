@@ -10,7 +10,6 @@
 
 #include "console.hpp"
 #include "cpu.hpp"
-#include "lapic.hpp"
 #include "smp.hpp"
 #include "start_info.hpp"
 
@@ -147,7 +146,6 @@ void wake_up()
         fall_asleep(control);
     }
     smp_set_wakeup(nullptr);
-    lapic_init();
     set_cmos(kStatusB,
              static_cast<std::uint8_t>(cmos(kStatusB) & ~kAlarmEnable));
     console_init();

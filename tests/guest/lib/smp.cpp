@@ -61,6 +61,25 @@ bool wait_for_start(Cpu &cpu)
     return wait_until(kStartMs, [&] { return cpu.started; });
 }
 
+// Returns how many there are then, with the first.
+unsigned start_others(unsigned expected)
+{
+    lapic_send_init_to_others();
+    wait_ms(kInitMs);
+    lapic_send_startup_to_others(kTrampolinePage);
+
+    const auto count = [] {
+        return __atomic_load_n(&arrived, __ATOMIC_SEQ_CST);
+    };
+    unsigned seen = 1;
+    while (seen != expected &&
+           wait_until(seen < expected ? kStartMs : kNoMoreMs,
+                      [&] { return count() > seen; })) {
+        seen = count();
+    }
+    return seen;
+}
+
 } // namespace
 
 extern "C" [[noreturn]] void ap_boot(unsigned number)
@@ -100,19 +119,7 @@ unsigned smp_init(unsigned expected)
     // NOLINTNEXTLINE(performance-no-int-to-ptr): physical is virtual here.
     std::memcpy(reinterpret_cast<void *>(kTrampoline), ap_trampoline,
                 static_cast<std::size_t>(ap_trampoline_end - ap_trampoline));
-    lapic_send_init_to_others();
-    wait_ms(kInitMs);
-    lapic_send_startup_to_others(kTrampolinePage);
-
-    const auto count = [] {
-        return __atomic_load_n(&arrived, __ATOMIC_SEQ_CST);
-    };
-    unsigned seen = 1;
-    while (seen != expected &&
-           wait_until(seen < expected ? kStartMs : kNoMoreMs,
-                      [&] { return count() > seen; })) {
-        seen = count();
-    }
+    const unsigned seen = expected == 1 ? 1 : start_others(expected);
     if (expected != 0 && seen != expected) {
         error("cpus=", expected, ", but ", seen, " came up");
     }

@@ -28,7 +28,8 @@ struct Cpu {
 };
 
 // Starts all others; returns how many CPUs there are. Waits until as many as
-// `expected` are there, or if that is 0 until for a while none more came.
+// `expected` are there, or if that is 0 until for a while none more came. If it
+// is 1, nobody is started.
 unsigned smp_init(unsigned expected);
 
 [[nodiscard]] Cpu &this_cpu();
