@@ -25,8 +25,8 @@ class Boot(Part):
         Measure('kexec', 'from `kexec -e` to user space', INSTRUCTIONS),
     )
 
-    # With more, nearly all of it is vCPUs that wait for each other, at full
-    # speed, for the one CPU: 4 take three times as much as 1, on either.
+    # Not with more: on the host's one CPU, 4 take three times the instructions
+    # of 1, of either emulator, and minutes.
     def configurations(self, quick: bool) -> list[Configuration]:
         return [{'vcpus': vcpus, 'memory': MEMORY_MIB}
                 for vcpus in ((1,) if quick else (1, 2, 4))]

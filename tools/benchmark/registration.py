@@ -57,7 +57,7 @@ def measured(variant: Variant, vcpus: int, command: str,
     """What a registration takes, and what all of them do more than `base`,
     for each."""
     from .guest import bare_metal
-    from .work import of, only_work
+    from .work import only_work, work_of
 
     with only_work(), bare_metal(
             variant, 'event_cost', f'cpus={vcpus}', vcpus,
@@ -67,8 +67,9 @@ def measured(variant: Variant, vcpus: int, command: str,
         # to do something on their way when the callback was set, and one that
         # is called by its registration would do it then.
         guest.told('c')
-        bases = [of(guest, lambda: guest.told(base)) for _ in range(BASES)]
-        work = of(guest, lambda: guest.told(command))
+        bases = [work_of(guest, lambda: guest.told(base))
+                 for _ in range(BASES)]
+        work = work_of(guest, lambda: guest.told(command))
         samples = guest.told('p')
         guest.end()
     samples['all'] = [(work - statistics.median(bases)) / vcpus]

@@ -42,7 +42,7 @@ def resets(variant: Variant, vcpus: int) -> Samples:
     command, has its part of the one CPU while QEMU resets the machine."""
     from .guest import bare_metal
     from .host_clock import now
-    from .work import of, only_work
+    from .work import only_work, work_of
 
     samples: Samples = {'reset': [], 'back': [], 'all-of-it': []}
     with only_work(), bare_metal(variant, 'event_cost', f'cpus={vcpus}', vcpus,
@@ -58,7 +58,7 @@ def resets(variant: Variant, vcpus: int) -> Samples:
             samples['back'].append(now() - before)
 
         for _ in range(TIMES):
-            samples['all-of-it'].append(of(guest, reset))
+            samples['all-of-it'].append(work_of(guest, reset))
         guest.end()
     return samples
 

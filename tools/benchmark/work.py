@@ -45,6 +45,7 @@ def _by(guest: Guest, threads: str) -> int:
 
 
 def _wait_for_tick(guest: Guest) -> None:
+    """Where none comes, none is in the way either."""
     main = str(guest.machine.get_pid())
     before = _by(guest, main)
     end = time.monotonic() + TICK_WITHIN
@@ -53,7 +54,7 @@ def _wait_for_tick(guest: Guest) -> None:
     time.sleep(LOOK_EVERY)
 
 
-def of(guest: Guest, act: Callable[[], object]) -> int:
+def work_of(guest: Guest, act: Callable[[], object]) -> int:
     """What `act` makes them do, from a halted guest to a halted guest:
     nanoseconds, which are instructions where the clock counts these."""
     time.sleep(SETTLED_AFTER)
