@@ -94,6 +94,9 @@ def main() -> int:
         jobs = [job for name in names for job in plan(
             PARTS[name], everything.get(name, Results(name)), compared,
             arguments)]
+        if not jobs and arguments.machine:
+            raise UserError(f'--machine: none has {arguments.machine!r} in '
+                            'its name that is to be measured')
         record = Record(everything, file, about(), jobs)
         done = 0
         for group in groups(jobs):
@@ -130,7 +133,8 @@ def plan(part: Part, results: Results, compared: list[Variant],
                 results.count(configuration, variant.name) >= repeats
                 for variant, repeats in variants_of_part):
             continue
-        if arguments.machine not in table.machine(configuration):
+        # From the beginning of a word: 4 vCPUs are not 64.
+        if f' {arguments.machine}' not in f' {table.machine(configuration)}':
             continue
         jobs.append(Job(part, configuration, variants_of_part))
     return jobs

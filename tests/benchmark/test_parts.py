@@ -3,7 +3,7 @@
 
 import unittest
 
-from benchmark.events import IN_A_MOVE, MOVED, NOW_AND_THEN, typical
+from benchmark.events import typical
 from benchmark.host_clock import first_entry
 from benchmark.memory import rollup
 from benchmark.parts import PARTS
@@ -43,14 +43,18 @@ class PartsTest(unittest.TestCase):
                 first_entry(trace)
 
     def test_events(self) -> None:
+        self.assertEqual({'self': [7, 7], 'self-lost': [0]},
+                         typical({'self': [7, 7, 99], 'self-lost': [0]}))
         self.assertEqual(
-            {'self': [7, 7], MOVED: [8], 'most-while-moved': [900]},
-            typical({'self': [7, 7, 99], MOVED: [900, 8, 7]}))
-        self.assertEqual({'lost-while-moved': [40]},
-                         typical({'lost-while-moved': [40], MOVED: []}))
-        self.assertEqual(
-            {NOW_AND_THEN: [7], 'most-with-moves': [99], IN_A_MOVE: [9, 99]},
-            typical({NOW_AND_THEN: [7, 7, 9, 99, 7], IN_A_MOVE: [9, 99]}))
+            {'timer-while-moved': [8], 'timer-while-moved-in-a-move': [9, 99]},
+            typical({'timer-while-moved': [900, 8, 7],
+                     'timer-while-moved-in-a-move': [9, 99]}))
+
+    def test_no_event_was_heard(self) -> None:
+        self.assertEqual({'self-with-moves-lost': [40]},
+                         typical({'self-with-moves': [],
+                                  'self-with-moves-in-a-move': [],
+                                  'self-with-moves-lost': [40]}))
 
     def test_work(self) -> None:
         self.assertEqual(30, total(['10 700 1\n', '20 800 2\n']))

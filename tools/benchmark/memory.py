@@ -6,11 +6,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from .part import Configuration, Measure, Part
+from .part import MACHINES, ONE_VCPU, Configuration, Measure, Part, size
 from .samples import Samples
 from .variant import Variant
 
-MEMORY_MIB = 128
 KIB = 'KiB'
 
 # As smaps_rollup has them.
@@ -20,7 +19,7 @@ KEYS = {'rss': 'Rss', 'pss': 'Pss', 'private': 'Private_Dirty'}
 class Memory(Part):
     """The guest has mapped shared_info, moved it, and touched all its RAM."""
     name = 'memory'
-    title = "memory of the emulator's process, with a guest of 128 MiB"
+    title = "memory of the emulator's process"
     measures = (
         Measure('pss', 'proportional set size', KIB),
         Measure('rss', 'resident set size', KIB),
@@ -29,15 +28,14 @@ class Memory(Part):
     )
 
     def configurations(self, quick: bool) -> list[Configuration]:
-        return [{'vcpus': vcpus, 'memory': MEMORY_MIB}
-                for vcpus in ((1,) if quick else (1, 4, 16, 64))]
+        return [ONE_VCPU] if quick else [*MACHINES]
 
     def run(self, variant: Variant, configuration: Configuration) -> Samples:
         from .guest import bare_metal
 
-        vcpus = int(configuration['vcpus'])
+        vcpus, memory = size(configuration)
         with bare_metal(variant, 'remap_cost', f'cpus={vcpus}', vcpus,
-                        MEMORY_MIB) as guest:
+                        memory) as guest:
             guest.wait_for('READY')
             for command in 'tr':
                 guest.told(command)

@@ -16,6 +16,19 @@ Configuration = dict[str, Setting]
 
 INSTRUCTIONS = 'instructions'
 
+# What most parts are measured in: along both axes, from a small machine.
+LEAST_MIB = 128
+MOST_MIB = 8192
+MACHINES: Sequence[Configuration] = (
+    *({'vcpus': vcpus, 'memory': LEAST_MIB} for vcpus in (1, 4, 16, 64)),
+    {'vcpus': 4, 'memory': MOST_MIB})
+ONE_VCPU, FOUR_VCPUS = MACHINES[:2]
+
+
+def size(configuration: Configuration) -> tuple[int, int]:
+    """Its vCPUs, and its MiB of RAM."""
+    return int(configuration['vcpus']), int(configuration['memory'])
+
 
 @dataclass(frozen=True)
 class Measure:

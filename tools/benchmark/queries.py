@@ -6,11 +6,11 @@ from __future__ import annotations
 from typing import Any
 
 from .monitor import Monitor, request
-from .part import INSTRUCTIONS, Configuration, Measure, Part
+from .part import (INSTRUCTIONS, MACHINES, ONE_VCPU, Configuration, Measure,
+                   Part, size)
 from .samples import Samples, without_highest
 from .variant import OURS, Variant
 
-MEMORY_MIB = 128
 TIMES = 10
 
 # What both have, to compare with; and what only ours has.
@@ -44,20 +44,20 @@ class Queries(Part):
                                 'bytes')))
 
     def configurations(self, quick: bool) -> list[Configuration]:
-        return [{'vcpus': vcpus, 'memory': MEMORY_MIB}
-                for vcpus in ((1,) if quick else (1, 4, 16, 64))]
+        return [ONE_VCPU] if quick else [*MACHINES]
 
     def run(self, variant: Variant, configuration: Configuration) -> Samples:
         from .guest import bare_metal
         from .host_clock import now
 
-        vcpus = int(configuration['vcpus'])
+        vcpus, memory = size(configuration)
         commands = BOTH | (ONLY_OURS if variant.name == OURS else {})
         samples: Samples = {key: [] for key in commands}
         with Monitor() as monitor, bare_metal(
-                variant, 'remap_cost', f'cpus={vcpus}', vcpus, MEMORY_MIB,
+                variant, 'remap_cost', f'cpus={vcpus}', vcpus, memory,
                 arguments=monitor.arguments()) as guest:
             guest.wait_for('READY')
+            guest.told('t')
             monitor.connect()
             # Or its vCPU, which waits for what it is told, and the emulator
             # take turns on the one host CPU.

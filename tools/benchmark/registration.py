@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import statistics
 
-from .part import INSTRUCTIONS, Configuration, Measure, Part
+from .part import (FOUR_VCPUS, INSTRUCTIONS, LEAST_MIB, MACHINES,
+                   Configuration, Measure, Part, size)
 from .samples import Samples
 from .variant import Variant
 
-MEMORY_MIB = 128
 # What is taken off is measured as often as this.
 BASES = 5
 
@@ -31,13 +31,11 @@ class Registration(Part):
     )
 
     def configurations(self, quick: bool) -> list[Configuration]:
-        return [{'vcpus': vcpus, 'memory': MEMORY_MIB}
-                for vcpus in ((4,) if quick else (1, 4, 16, 64))]
+        return [FOUR_VCPUS] if quick else [*MACHINES]
 
     def run(self, variant: Variant, configuration: Configuration) -> Samples:
-        vcpus = int(configuration['vcpus'])
-        by_first = measured(variant, vcpus, 'v', 'n')
-        by_each = measured(variant, vcpus, 'u', 'c')
+        by_first = measured(variant, configuration, 'v', 'n')
+        by_each = measured(variant, configuration, 'u', 'c')
         return {'registration': by_first['registration'],
                 'all-of-it': by_first['all'],
                 'own': by_each['registration'],
@@ -46,23 +44,26 @@ class Registration(Part):
     def on_xen(self, configuration: Configuration) -> Samples | None:
         from .xen import measured as on_xen
 
-        vcpus = int(configuration['vcpus'])
+        vcpus, memory = size(configuration)
+        if memory > LEAST_MIB:
+            return None
         # Xen registers nothing for another vCPU that is up.
-        samples = on_xen('event_cost', f'cpus={vcpus}', vcpus, MEMORY_MIB)
+        samples = on_xen('event_cost', f'cpus={vcpus}', vcpus, memory)
         return {'own': samples['registration']}
 
 
-def measured(variant: Variant, vcpus: int, command: str,
+def measured(variant: Variant, configuration: Configuration, command: str,
              base: str) -> Samples:
     """What a registration takes, and what all of them do more than `base`,
     for each."""
     from .guest import bare_metal
     from .work import only_work, work_of
 
+    vcpus, memory = size(configuration)
     with only_work(), bare_metal(
-            variant, 'event_cost', f'cpus={vcpus}', vcpus,
-            MEMORY_MIB) as guest:
+            variant, 'event_cost', f'cpus={vcpus}', vcpus, memory) as guest:
         guest.wait_for(r'READY\r?\n')
+        guest.told('a')
         # Each vCPU goes back into the guest once. KVM has asked all of them
         # to do something on their way when the callback was set, and one that
         # is called by its registration would do it then.

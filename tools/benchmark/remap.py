@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from statistics import fmean
 
-from .part import INSTRUCTIONS, Configuration, Measure, Part, Plot
+from .part import INSTRUCTIONS, Configuration, Measure, Part, Plot, size
 from .samples import Samples, without_highest
 from .variant import OURS, OURS_BY_MEMSLOT, STOCK, Variant
 
@@ -89,8 +89,7 @@ class Remap(Part):
 
         if 'pages' in configuration:
             HUGE_PAGES.write_text('never')
-        vcpus = int(configuration['vcpus'])
-        memory = int(configuration['memory'])
+        vcpus, memory = size(configuration)
         after = AFTER_IF_HEAVY if memory >= HEAVY_MIB else AFTER
         with bare_metal(variant, 'remap_cost',
                         f'loops={LOOPS} after={after} cpus={vcpus}', vcpus,
@@ -121,9 +120,9 @@ class Remap(Part):
 
         if configuration != MIDDLE:
             return None
-        vcpus = int(configuration['vcpus'])
+        vcpus, memory = size(configuration)
         samples = measured('remap_cost', f'loops={LOOPS} cpus={vcpus}', vcpus,
-                           int(configuration['memory']))
+                           memory)
         samples['exit'] = without_highest(samples['exit'])
         return samples | derived(samples, samples)
 

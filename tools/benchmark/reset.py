@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from .part import INSTRUCTIONS, Configuration, Measure, Part
+from .part import (INSTRUCTIONS, MACHINES, ONE_VCPU, Configuration, Measure,
+                   Part, size)
 from .samples import Samples
 from .variant import Variant
 
-MEMORY_MIB = 128
 TIMES = 4
 SOFT_TIMES = 10
 
@@ -29,15 +29,15 @@ class Reset(Part):
     )
 
     def configurations(self, quick: bool) -> list[Configuration]:
-        return [{'vcpus': vcpus, 'memory': MEMORY_MIB}
-                for vcpus in ((1,) if quick else (1, 4, 16, 64))]
+        return [ONE_VCPU] if quick else [*MACHINES]
 
     def run(self, variant: Variant, configuration: Configuration) -> Samples:
-        vcpus = int(configuration['vcpus'])
-        return resets(variant, vcpus) | soft_resets(variant, vcpus)
+        vcpus, memory = size(configuration)
+        return (resets(variant, vcpus, memory) |
+                soft_resets(variant, vcpus, memory))
 
 
-def resets(variant: Variant, vcpus: int) -> Samples:
+def resets(variant: Variant, vcpus: int, memory: int) -> Samples:
     """Of a guest that halts. One that is busy, be it only with looking for a
     command, has its part of the one CPU while QEMU resets the machine."""
     from .guest import bare_metal
@@ -46,7 +46,7 @@ def resets(variant: Variant, vcpus: int) -> Samples:
 
     samples: Samples = {'reset': [], 'back': [], 'all-of-it': []}
     with only_work(), bare_metal(variant, 'event_cost', f'cpus={vcpus}', vcpus,
-                                 MEMORY_MIB, no_reboot=False) as guest:
+                                 memory, no_reboot=False) as guest:
         guest.wait_for('READY')
 
         def reset() -> None:
@@ -58,18 +58,20 @@ def resets(variant: Variant, vcpus: int) -> Samples:
             samples['back'].append(now() - before)
 
         for _ in range(TIMES):
+            guest.told('a')
             samples['all-of-it'].append(work_of(guest, reset))
         guest.end()
     return samples
 
 
-def soft_resets(variant: Variant, vcpus: int) -> Samples:
+def soft_resets(variant: Variant, vcpus: int, memory: int) -> Samples:
     """Measured by the guest itself."""
     from .guest import bare_metal
 
     with bare_metal(variant, 'remap_cost', f'after={SOFT_TIMES} cpus={vcpus}',
-                    vcpus, MEMORY_MIB) as guest:
+                    vcpus, memory) as guest:
         guest.wait_for('READY')
+        guest.told('t')
         samples = guest.told('s')
         guest.end()
     return samples

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from .part import INSTRUCTIONS, Configuration, Measure, Part
+from .part import (INSTRUCTIONS, MACHINES, ONE_VCPU, Configuration, Measure,
+                   Part, size)
 from .samples import Samples
 from .variant import Variant
 
-MEMORY_MIB = 128
 
 
 class Start(Part):
@@ -21,17 +21,17 @@ class Start(Part):
     )
 
     def configurations(self, quick: bool) -> list[Configuration]:
-        return [{'vcpus': vcpus, 'memory': MEMORY_MIB}
-                for vcpus in ((1,) if quick else (1, 4, 16, 64))]
+        return [ONE_VCPU] if quick else [*MACHINES]
 
     def run(self, variant: Variant, configuration: Configuration) -> Samples:
         from .guest import bare_metal
         from .host_clock import FirstEntry, now
 
+        vcpus, memory = size(configuration)
         with FirstEntry() as entry:
             before = now()
-            with bare_metal(variant, 'remap_cost', '',
-                            int(configuration['vcpus']), MEMORY_MIB) as guest:
+            with bare_metal(variant, 'remap_cost', '', vcpus,
+                            memory) as guest:
                 guest.wait_for(r'READY')
                 word = now() - before
                 guest.end()

@@ -3,6 +3,7 @@
 #include "memory_map.hpp"
 
 #include "abi/types.hpp"
+#include "cpu.hpp"
 #include "report.hpp"
 #include "start_info.hpp"
 
@@ -90,6 +91,20 @@ void map_all_ram()
         boot_pdpt[gib] =
             reinterpret_cast<std::uintptr_t>(&directory) | kPresentWrite;
     }
+}
+
+std::uint64_t touch_all_ram()
+{
+    const std::uint64_t start = rdtsc();
+    for (const RamRange &range : ram) {
+        for (std::uint64_t at = range.begin; at < range.end;
+             at += abi::kPageSize) {
+            // NOLINTNEXTLINE(performance-no-int-to-ptr): RAM as the map says.
+            *reinterpret_cast<volatile std::uint64_t *>(at + abi::kPageSize -
+                                                        sizeof(at)) = at;
+        }
+    }
+    return rdtsc() - start;
 }
 
 } // namespace xovl::guest

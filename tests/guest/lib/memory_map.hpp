@@ -39,4 +39,8 @@ const RamRanges &free_ram();
 // there is more than it has tables for.
 void map_all_ram();
 
+// Writes to each page of the free RAM, its last word; how long that takes, in
+// ticks of the TSC. What shared_info and vcpu_info have is not in last words.
+std::uint64_t touch_all_ram();
+
 } // namespace xovl::guest

@@ -9,10 +9,12 @@
 namespace xovl::guest
 {
 
-inline void print_samples(const char *what, const std::uint64_t *values,
-                          std::uint64_t count)
+// `what` in one or more parts.
+template <typename... Parts>
+void print_samples(const std::uint64_t *values, std::uint64_t count,
+                   const Parts &...what)
 {
-    print("BENCH ", what);
+    print("BENCH ", what...);
     for (std::uint64_t i = 0; i < count; ++i) {
         print(" ", values[i]);
     }

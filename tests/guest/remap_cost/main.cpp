@@ -106,22 +106,6 @@ std::uint64_t remap()
     return rdtsc() - start;
 }
 
-std::uint64_t touch_all_ram()
-{
-    const std::uint64_t start = rdtsc();
-    for (const RamRange &range : free_ram()) {
-        for (std::uint64_t at = range.begin; at < range.end;
-             at += abi::kPageSize) {
-            // The last word, since one of the pages may be shared_info,
-            // which has nothing there.
-            // NOLINTNEXTLINE(performance-no-int-to-ptr): RAM as the map says.
-            *reinterpret_cast<volatile std::uint64_t *>(at + abi::kPageSize -
-                                                        sizeof(at)) = at;
-        }
-    }
-    return rdtsc() - start;
-}
-
 Clock shown_clock()
 {
     const auto &info =
@@ -138,7 +122,7 @@ void measure_exits(const char *what, std::uint32_t number, std::uint64_t loops)
         samples[i] = rdtsc() - start;
     }
     mark_end();
-    print_samples(what, samples, loops);
+    print_samples(samples, loops, what);
 }
 
 void measure_remaps(std::uint64_t loops)
@@ -148,7 +132,7 @@ void measure_remaps(std::uint64_t loops)
         samples[i] = remap();
     }
     mark_end();
-    print_samples("remap", samples, loops);
+    print_samples(samples, loops, "remap");
 }
 
 void measure_touch()
@@ -156,7 +140,7 @@ void measure_touch()
     mark_begin<kMarkTouch>();
     samples[0] = touch_all_ram();
     mark_end();
-    print_samples("touch", samples, 1);
+    print_samples(samples, 1, "touch");
 }
 
 void measure_after(std::uint64_t loops)
@@ -166,8 +150,8 @@ void measure_after(std::uint64_t loops)
         samples[i] = remap();
         more_samples[i] = touch_all_ram();
     }
-    print_samples("remap-of-touched", samples, loops);
-    print_samples("touch-after", more_samples, loops);
+    print_samples(samples, loops, "remap-of-touched");
+    print_samples(more_samples, loops, "touch-after");
 }
 
 // The n-th page for measure_fresh().
@@ -200,8 +184,8 @@ void measure_fresh(std::uint64_t loops)
         more_samples[i] = touch_all_ram();
         mark_end();
     }
-    print_samples("remap-fresh", samples, loops);
-    print_samples("touch-after-fresh", more_samples, loops);
+    print_samples(samples, loops, "remap-fresh");
+    print_samples(more_samples, loops, "touch-after-fresh");
     move_to(0);
 }
 
@@ -250,8 +234,8 @@ void measure_soft_resets(std::uint64_t loops, std::uint64_t cpus)
         move_to(0);
         more_samples[i] = rdtsc() - start;
     }
-    print_samples("soft-reset", samples, loops);
-    print_samples("soft-reset-and-map", more_samples, loops);
+    print_samples(samples, loops, "soft-reset");
+    print_samples(more_samples, loops, "soft-reset-and-map");
 }
 
 } // namespace
