@@ -53,8 +53,8 @@ def parse() -> argparse.Namespace:
                         help='only machines of which there are no results, '
                         'or of fewer runs than --repeats asks for')
     parser.add_argument('--machine', default='', metavar='TEXT',
-                        help="only machines with this in their name, such as "
-                        "'4 vCPUs' or '4096 MiB'")
+                        help='only machines whose name, or a word in it, '
+                        "begins so: '4 vCPUs', '8192 MiB'")
     parser.add_argument('--tables', action='store_true',
                         help='measure nothing: tables and plots anew from '
                         'the results')
@@ -94,7 +94,7 @@ def main() -> int:
         jobs = [job for name in names for job in plan(
             PARTS[name], everything.get(name, Results(name)), compared,
             arguments)]
-        if not jobs and arguments.machine:
+        if not jobs and arguments.machine and not arguments.missing:
             raise UserError(f'--machine: none has {arguments.machine!r} in '
                             'its name that is to be measured')
         record = Record(everything, file, about(), jobs)

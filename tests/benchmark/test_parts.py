@@ -50,12 +50,6 @@ class PartsTest(unittest.TestCase):
             typical({'timer-while-moved': [900, 8, 7],
                      'timer-while-moved-in-a-move': [9, 99]}))
 
-    def test_no_event_was_heard(self) -> None:
-        self.assertEqual({'self-with-moves-lost': [40]},
-                         typical({'self-with-moves': [],
-                                  'self-with-moves-in-a-move': [],
-                                  'self-with-moves-lost': [40]}))
-
     def test_work(self) -> None:
         self.assertEqual(30, total(['10 700 1\n', '20 800 2\n']))
 

@@ -12,10 +12,10 @@ from .variant import Variant
 
 LINUX_GUEST = Path(__file__).resolve().parents[2] / 'build/linux-guest'
 FILES = ('vmlinuz', 'initrd-kexec', 'append')
-# Where all vCPUs have one CPU of the host's, those that come up must not wait for
-# each other busily: neither all at once for the first one, nor to count how often
-# a loop goes round in some ticks that the first one hears. That is 2.5 G
-# instructions for each, and what comes out says how they shared the CPU.
+# On the one CPU of the host's, vCPUs that come up must not wait for each other
+# busily: neither all at once for the first one, nor to count how often a loop
+# goes round in some ticks that the first one hears. That is 2.5 G instructions
+# for each, and what comes out says how they shared the CPU.
 OPTIONS = 'cpuhp.parallel=off lpj=2000000 then=commands'
 # Where a run takes minutes.
 HEAVY_VCPUS = 16

@@ -24,6 +24,7 @@ ROUND_TRIP = 'round-trip'
 # Of these the median counts: with one CPU for all vCPUs, one says a few
 # instructions, or whole time slices.
 MOVED = '-while-moved'
+# In these nobody waits for another's time slice.
 NOW_AND_THEN = '-with-moves'
 # Few, and none that stands out is the host's doing.
 IN_A_MOVE = '-in-a-move'
@@ -38,16 +39,17 @@ def of_event(key: str, title: str) -> Iterator[Measure]:
                   f'{title}, after a memslot changed elsewhere', INSTRUCTIONS)
     yield Measure(f'{key}-after-move', f'{title}, after shared_info was moved',
                   INSTRUCTIONS)
-    for condition, how, count in (
-            (MOVED, 'all the time', LOOPS // 5),
-            (NOW_AND_THEN, 'once in 5 ms', LOOPS * 2)):
+    lost = 'lost, or its answer' if key == 'other' else 'lost'
+    for condition, how, what, count in (
+            (MOVED, 'all the time', 'half of those heard take at most',
+             LOOPS // 5),
+            (NOW_AND_THEN, 'once in 5 ms', 'those heard', LOOPS * 2)):
         moved = f'{title}, while another vCPU moves shared_info {how}'
-        yield Measure(f'{key}{condition}', f'{moved}: half of them take at '
-                      'most', INSTRUCTIONS)
-        yield Measure(f'{key}{condition}{IN_A_MOVE}', f'{moved}: the mean of '
-                      'those sent or heard in the middle of a move',
+        yield Measure(f'{key}{condition}', f'{moved}: {what}', INSTRUCTIONS)
+        yield Measure(f'{key}{condition}{IN_A_MOVE}', f'{moved}: those heard '
+                      'that were sent or heard in the middle of a move',
                       INSTRUCTIONS)
-        yield Measure(f'{key}{condition}-lost', f'{moved}: of {count}, lost',
+        yield Measure(f'{key}{condition}-lost', f'{moved}: of {count}, {lost}',
                       '')
         yield Measure(f'{key}{condition}-moves', f'{moved}: how often it was '
                       'moved', '')
@@ -96,8 +98,8 @@ def typical(samples: Samples) -> Samples:
     for name, values in samples.items():
         if name.endswith(IN_A_MOVE) or len(values) <= 1:
             found[name] = values
-        elif name.endswith((MOVED, NOW_AND_THEN)):
+        elif name.endswith(MOVED):
             found[name] = [statistics.median(values)]
         else:
             found[name] = without_highest(values)
-    return {name: values for name, values in found.items() if values}
+    return found

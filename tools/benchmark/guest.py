@@ -98,7 +98,7 @@ class Guest:
         self.machine.console_socket.sendall(text.encode())
 
     def told(self, command: str) -> Samples:
-        """Have a command of one letter done; returns what it measured."""
+        """Have a command done; returns what it measured."""
         self.say(command)
         said = self.wait_for(rf'(?s)^(.*?)END {command}\r?\n').group(1)
         return read_samples(said)

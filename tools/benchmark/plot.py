@@ -13,7 +13,7 @@ from .results import Results
 from .table import machine
 from .variant import OURS, STOCK
 
-COLOURS = ('#767676', '#1f6fb4', '#c2571a', '#2a8a57')
+COLOURS = ('#767676', '#1f6fb4', '#c2571a', '#2a8a57', '#8a5fb0', '#b03a5b')
 MARKS = 'osD^'
 # The same file for the same results.
 METADATA: dict[str, dict[str, None]] = {

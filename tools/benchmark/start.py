@@ -9,7 +9,6 @@ from .samples import Samples
 from .variant import Variant
 
 
-
 class Start(Part):
     """To the guest's first instruction, and until it has something to say."""
     name = 'start'

@@ -75,8 +75,11 @@ void measure_after(const Event &event, const char *condition,
                    std::uint64_t loops, Before before)
 {
     const Counts counts = send_all(event, loops, before);
-    print_samples(samples, counts.heard, event.name, condition);
-    print_count(event, condition, "-lost", loops - counts.heard);
+    if (counts.heard != loops) {
+        fail(loops - counts.heard, " events of ", loops,
+             " were lost: ", event.name, condition);
+    }
+    print_samples(samples, loops, event.name, condition);
 }
 
 void steady(const Event &event, std::uint64_t loops)
@@ -84,22 +87,29 @@ void steady(const Event &event, std::uint64_t loops)
     measure_after(event, "", loops, [] {});
 }
 
+// In both, the threads of the other vCPUs may have been sent out of the guest;
+// which takes them their time to get back, on the host's one CPU.
 void after_memslot(const Event &event, std::uint64_t loops)
 {
-    measure_after(event, "-after-memslot", loops, change_a_memslot);
+    measure_after(event, "-after-memslot", loops, [] {
+        change_a_memslot();
+        pause_at_random();
+    });
 }
 
 void after_move(const Event &event, std::uint64_t loops)
 {
-    measure_after(event, "-after-move", loops, move_page);
+    measure_after(event, "-after-move", loops, [] {
+        move_page();
+        pause_at_random();
+    });
 }
 
-// `before(moves)` comes before each event, with how many there were, and
-// `between()` before each move.
-template <typename Prepare, typename Between, typename Before>
+// Before and after all moves there is `prepare()`, and before each `between()`.
+// Events are sent at times that have nothing to do with moves.
+template <typename Prepare, typename Between>
 void measure_while_moved(const Event &event, const char *condition,
-                         std::uint64_t loops, Prepare prepare, Between between,
-                         Before before)
+                         std::uint64_t loops, Prepare prepare, Between between)
 {
     Cpu *const mover = cpu(kMover);
     if (!mover) {
@@ -118,7 +128,7 @@ void measure_while_moved(const Event &event, const char *condition,
     };
     expect_moves(true);
     start_on(*mover, work);
-    const Counts counts = send_all(event, loops, [&] { before(moves); });
+    const Counts counts = send_all(event, loops, pause_at_random);
     stop = true;
     // The time of a move, and one more: halted, or it is their time that this
     // takes.
@@ -140,14 +150,7 @@ void measure_while_moved(const Event &event, const char *condition,
 void while_moved(const Event &event, std::uint64_t loops)
 {
     measure_while_moved(
-        event, "-while-moved", loops / 5, [](bool) {}, [] {},
-        [](const volatile std::uint64_t &moves) {
-            // The next move must be under way.
-            const std::uint64_t seen = moves;
-            while (moves == seen) {
-                pause();
-            }
-        });
+        event, "-while-moved", loops / 5, [](bool) {}, [] {});
 }
 
 // Now and then. All vCPUs halt between what they do, so that with one host CPU
@@ -157,7 +160,7 @@ void with_moves(const Event &event, std::uint64_t loops)
     measure_while_moved(
         event, "-with-moves", 2 * loops,
         [](bool on) { lapic_repeat(kAlarmVector, on ? kMovePeriod : 0); },
-        halt_once, [](const volatile std::uint64_t &) { pause_at_random(); });
+        halt_once);
 }
 
 struct Condition {

@@ -28,8 +28,10 @@ namespace
 
 constexpr std::uint8_t kVector = 0x40;
 
-// Far enough for all to be idle by then.
+// Far enough for all to be idle by then; and what is added to it, if it should
+// have nothing to do with moves that are under way: the time between two.
 constexpr std::uint64_t kTimerAhead = 2000000;
+constexpr std::uint32_t kTimerSpread = 5000000;
 
 // Of the local APIC's clock: ns.
 constexpr std::uint32_t kShortestPause = 1000000;
@@ -59,8 +61,8 @@ struct Heard {
 
 Heard heard[MAX_CPUS];
 
-// vCPU 0's, as it was once. What is read later is the same clock.
-Clock clock_before;
+// vCPU 0's, as it was last read. It is the same clock later.
+Clock timers_clock;
 
 std::uint64_t bit(std::uint32_t port)
 {
@@ -93,6 +95,13 @@ void upcall(unsigned)
     if (cpu != 0) {
         (void)send(port_back);
     }
+}
+
+std::uint32_t random_below(std::uint32_t end)
+{
+    static std::uint32_t state = 1;
+    state = state * 1664525 + 1013904223; // from Numerical Recipes
+    return (state >> 8) % end;
 }
 
 void alarm(unsigned)
@@ -138,6 +147,7 @@ bool halt_until(const Deadline &end, Done done)
         }
         halt_once();
     }
+    lapic_alarm(kAlarmVector, 0);
     return true;
 }
 
@@ -184,7 +194,7 @@ Outcome send_to_other(std::uint32_t heard_by)
     }
     return {.lost = false,
             .cost = heard[heard_by].at - start,
-            .in_a_move = in_a_move || heard[1].in_a_move};
+            .in_a_move = in_a_move || heard[heard_by].in_a_move};
 }
 
 Outcome send_one_way()
@@ -199,14 +209,17 @@ Outcome send_round_trip()
 
 Outcome wait_for_timer()
 {
-    // Nobody can read it while the page is moved.
-    const Clock clock = moves_expected()
-                            ? clock_before
-                            : read_clock(shared_info().vcpu_info[0]);
+    std::uint64_t ahead = kTimerAhead;
+    if (moves_expected()) {
+        ahead += random_below(kTimerSpread);
+    } else {
+        // Nobody can read it while the page is moved.
+        timers_clock = read_clock(shared_info().vcpu_info[0]);
+    }
     const Deadline end = lost_after();
     const std::uint64_t start = rdtsc();
     const abi::vcpu_set_singleshot_timer argument{
-        .timeout_abs_ns = clock.at(start) + kTimerAhead, .flags = 0};
+        .timeout_abs_ns = timers_clock.at(start) + ahead, .flags = 0};
     const std::intptr_t result =
         hypercall(abi::HYPERVISOR_vcpu_op, abi::VCPUOP_set_singleshot_timer, 0,
                   address_of(argument));
@@ -217,7 +230,7 @@ Outcome wait_for_timer()
         return lost();
     }
     return {.lost = false,
-            .cost = clock.at(heard[0].at) - argument.timeout_abs_ns,
+            .cost = timers_clock.at(heard[0].at) - argument.timeout_abs_ns,
             .in_a_move = heard[0].in_a_move};
 }
 
@@ -285,7 +298,7 @@ void events_init()
 {
     set_interrupt_handler(kVector, upcall);
     set_interrupt_handler(kAlarmVector, alarm);
-    clock_before = read_clock(shared_info().vcpu_info[0]);
+    timers_clock = read_clock(shared_info().vcpu_info[0]);
     const std::intptr_t set =
         set_hvm_param(abi::HVM_PARAM_CALLBACK_IRQ,
                       abi::HVM_PARAM_CALLBACK_TYPE_VECTOR
@@ -329,10 +342,8 @@ const Event *event(char letter)
 
 void pause_at_random()
 {
-    static std::uint32_t state = 1;
-    state = state * 1664525 + 1013904223; // from Numerical Recipes
     const std::uint32_t ticks =
-        kShortestPause + (state >> 8) % (kLongestPause - kShortestPause);
+        kShortestPause + random_below(kLongestPause - kShortestPause);
     const std::uint64_t end = rdtsc() + ticks;
     lapic_alarm(kAlarmVector, ticks);
     while (rdtsc() < end) {

@@ -21,11 +21,11 @@
 //   m  before each, a memslot changed that has nothing to do with any of this
 //   r  before each, shared_info was moved
 //   w  vCPU 2 moves shared_info all the time; a fifth as often
-//   h  vCPU 2 moves it once in 5 ms and halts in between, and vCPU 0 halts for
-//      1 to 4 ms before it sends; twice as often
-// `loops` times; always also how many were lost: not heard in time. With moves,
-// those alone that were sent or heard while a move was under way, and how many
-// moves there were.
+//   h  vCPU 2 moves it once in 5 ms and halts in between; twice as often
+// `loops` times. In all but the first, vCPU 0 halts for 1 to 4 ms before it
+// sends. With w and h also those alone that were sent or heard while a move was
+// under way, how many were lost, that is not heard in time, and how many moves
+// there were. Otherwise none may be lost.
 // Of one letter:
 //   a  all RAM is touched
 //   v  vCPU 0 registers a vcpu_info for each vCPU. Not before other commands:

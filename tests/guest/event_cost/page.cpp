@@ -41,19 +41,21 @@ void acknowledge(Page &page, std::uint32_t cpu)
 
 // While another vCPU moves the page, nobody can know where it is now, or
 // whether it is anywhere. So both places are looked at (nothing is in the RAM
-// that may be there instead), and a call for which nothing was found stays, to
+// that may be there instead), and a call for which nothing was found has to
 // come again. Otherwise it would be this guest that loses events, not the
 // machine.
 std::uint64_t take_while_moving(std::uint64_t ports, std::uint32_t cpu)
 {
-    const bool may_be_missed = under_way;
+    bool may_be_missed = under_way;
     std::uint64_t taken = 0;
     for (Page &page : pages) {
+        acknowledge(page, cpu);
         taken |= take_from(page, ports);
     }
-    if (taken != 0 || !may_be_missed) {
+    may_be_missed = may_be_missed || under_way;
+    if (taken == 0 && may_be_missed) {
         for (Page &page : pages) {
-            acknowledge(page, cpu);
+            shown_at(page).vcpu_info[cpu].evtchn_upcall_pending = 1;
         }
     }
     return taken;

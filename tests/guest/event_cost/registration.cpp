@@ -63,6 +63,7 @@ void each_for_itself(Work work)
 
 void register_all()
 {
+    registrations = 0;
     for (std::uint32_t id = 0; id < cpu_ids(); ++id) {
         measure_registration(id);
     }
@@ -70,6 +71,7 @@ void register_all()
 
 void each_registers_itself()
 {
+    registrations = 0;
     each_for_itself(measure_registration);
 }
 
