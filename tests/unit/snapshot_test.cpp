@@ -145,7 +145,8 @@ TEST_F(SnapshotTest, NoTornTime)
         }
     });
     int stable = 0;
-    for (int reads = 0; reads < 20000; ++reads) {
+    // On a busy machine all those reads can be over before the writer begins.
+    for (int reads = 0; reads < 20000 || stable == 0; ++reads) {
         const VcpuInfoSnapshot snapshot = read_vcpu_info(page_, true);
         if (snapshot.time.version == 0 || (snapshot.time.version & 1) != 0) {
             continue;
@@ -157,7 +158,6 @@ TEST_F(SnapshotTest, NoTornTime)
     }
     stop = true;
     writer.join();
-    EXPECT_GT(stable, 0);
 }
 
 } // namespace
