@@ -43,8 +43,9 @@ class PartsTest(unittest.TestCase):
                 first_entry(trace)
 
     def test_events(self) -> None:
-        self.assertEqual({'self': [7, 7], 'self-lost': [0]},
-                         typical({'self': [7, 7, 99], 'self-lost': [0]}))
+        self.assertEqual({'self': [7, 7], 'self-while-moved-lost': [0]},
+                         typical({'self': [7, 7, 99],
+                                  'self-while-moved-lost': [0]}))
         self.assertEqual(
             {'timer-while-moved': [8], 'timer-while-moved-in-a-move': [9, 99]},
             typical({'timer-while-moved': [900, 8, 7],

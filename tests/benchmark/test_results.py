@@ -17,9 +17,10 @@ FIRST = {'emulator': 'X'}
 
 class OnePart(Part):
     """With what only some have."""
-    measures = tuple(Measure(key, title, '') for key, title in (
-        ('remap', 'a remap'), ('only', 'what only ours has'),
-        ('rare', 'a'), ('none', 'b'), ('never', 'c')))
+    measures = tuple(Measure(key, title, unit) for key, title, unit in (
+        ('remap', 'a remap', 'ns'), ('only', 'what only ours has', 'ns'),
+        ('rare', 'a', 'ns'), ('none', 'b', 'ns'), ('never', 'c', 'ns'),
+        ('count', 'how many there were', '')))
 
 
 def some_results() -> Results:
@@ -78,7 +79,9 @@ class ResultsTest(unittest.TestCase):
     def test_ratios_of_a_plot(self) -> None:
         self.results.runs += [
             made(SMALL, 'ours', 0, {'rare': [1], 'none': [0]}, FIRST),
-            made(LARGE, 'stock', 0, {'rare': [0], 'none': [1]}, FIRST)]
+            made(LARGE, 'stock', 0, {'rare': [0], 'none': [1]}, FIRST),
+            made(SMALL, 'ours', 0, {'count': [3]}, FIRST),
+            made(SMALL, 'stock', 0, {'count': [2]}, FIRST)]
         self.assertEqual({'a remap': {'1 vCPU, 128 MiB': 0.2,
                                       '4 vCPUs, 128 MiB': 0.1,
                                       '4 vCPUs, 128 MiB, pages 4 KiB': 0.04}},

@@ -36,9 +36,11 @@ def points(plot: Plot, results: Results, variant: str
 
 def ratios(part: Part, results: Results) -> dict[str, dict[str, float]]:
     """Ours : stock by measure, and in that by machine; what either lacks, or
-    is 0, is left out."""
+    is 0, is left out, and so are counts: more is not worse."""
     found: dict[str, dict[str, float]] = {}
     for measure in part.measures:
+        if not measure.unit:
+            continue
         for configuration in results.configurations():
             ours, stock = (results.figure(measure.key, name, configuration)
                            for name in (OURS, STOCK))
@@ -78,7 +80,7 @@ def _bars(pyplot: Any, found: dict[str, dict[str, float]]) -> Any:
         name for values in found.values() for name in values))
     thick = 0.8 / len(machines)
     shown, place = pyplot.subplots(figsize=(
-        8, 1.2 + len(found) * max(0.45, 0.2 * len(machines))))
+        8, 1.2 + len(found) * max(0.45, 0.15 * len(machines))))
     for number, name in enumerate(machines):
         there = [(row, values[name]) for row, values
                  in enumerate(found.values()) if name in values]
