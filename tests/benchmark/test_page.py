@@ -5,7 +5,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from benchmark.page import MARK, made_with, page, update
+from benchmark.page import MARK, failed, made_with, page, update
 from benchmark.part import Measure, Part, Plot
 from benchmark.results import Results, made
 
@@ -58,6 +58,18 @@ class PageTest(unittest.TestCase):
             ['- measured by somebody, runs 1 to 2: 1 vCPU (stock); 4 vCPUs.',
              '- measured by another, runs 1: 1 vCPU (ours).'],
             made_with(results))
+
+    def test_what_failed_is_said(self) -> None:
+        results = Results('one')
+        for variant, times in (('stock', (0, 1)), ('ours', (0, 0))):
+            results.replace([made({'vcpus': 1}, variant, repeat, {'cost': [7]},
+                                  SOMEBODY, again)
+                             for repeat, again in enumerate(times)])
+        said = ('1 vCPU: 1 of 3 runs of stock failed, and no figure has '
+                'them.')
+        self.assertEqual([said], failed(results))
+        self.assertIn(f'\n\n{said}\n\n![',
+                      page({'one': OnePart()}, {'one': results}))
 
     def test_what_is_written_by_hand_stays(self) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -59,7 +59,8 @@ class RecordTest(unittest.TestCase):
     def take(self, number: int, *runs: tuple[str, int]) -> None:
         """Runs of a job, each of which costs 2."""
         for variant, repeat in runs:
-            self.record.take(self.jobs[number], variant, repeat, {'cost': [2]})
+            self.record.take(self.jobs[number], variant, repeat, {'cost': [2]},
+                             0)
 
     def test_nothing_measured(self) -> None:
         self.assertEqual({'stock': [1], 'ours': [1], 'real Xen': [1]},
@@ -85,13 +86,44 @@ class RecordTest(unittest.TestCase):
 
     def test_failed(self) -> None:
         self.take(0, ('stock', 0))
-        self.record.take(self.jobs[0], 'ours', 0, None)
+        self.record.take(self.jobs[0], 'ours', 0, None, 0)
         self.take(1, ('stock', 0), ('ours', 0), ('stock', 1))
         self.assertEqual({'stock': [1], 'ours': [1], 'real Xen': [1]},
                          self.values(SMALL))
         self.assertEqual({'stock': [2, 2], 'ours': [2], 'real Xen': [1]},
                          self.values(LARGE))
         self.assertEqual(['one, 1 vCPU: ours, run 1'], self.record.failures)
+
+    def failed(self, configuration: Configuration) -> dict[str, int]:
+        """How many attempts the file says failed in a machine."""
+        results = read(self.file)['one']
+        return {variant: results.failed(configuration, variant)
+                for variant in ('stock', 'ours')}
+
+    def test_tried_again(self) -> None:
+        self.take(0, ('stock', 0), ('ours', 0))
+        for left in 2, 1:
+            self.record.take(self.jobs[0], 'stock', 1, None, left)
+        self.take(0, ('stock', 1))
+        self.assertEqual({'stock': [2, 2], 'ours': [2], 'real Xen': [1]},
+                         self.values(SMALL))
+        self.assertEqual({'stock': 2, 'ours': 0}, self.failed(SMALL))
+        self.assertEqual([], self.record.failures)
+
+    def test_tried_again_in_vain(self) -> None:
+        for left in 2, 1, 0:
+            self.record.take(self.jobs[0], 'stock', 0, None, left)
+        self.take(1, ('stock', 0), ('ours', 0), ('stock', 1))
+        self.assertEqual({'stock': [1], 'ours': [1], 'real Xen': [1]},
+                         self.values(SMALL))
+        self.assertEqual({'stock': 0, 'ours': 0}, self.failed(LARGE))
+        self.assertEqual(['one, 1 vCPU: stock, run 1'], self.record.failures)
+
+    def test_host_gone_while_tried_again(self) -> None:
+        self.record.take(self.jobs[0], 'stock', 0, None, 2)
+        self.record.give_up(self.jobs[0], 'no host')
+        self.take(1, ('stock', 0), ('ours', 0), ('stock', 1))
+        self.assertEqual({'stock': 0, 'ours': 0}, self.failed(LARGE))
 
 
 if __name__ == '__main__':

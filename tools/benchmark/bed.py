@@ -46,9 +46,10 @@ class Lines:
 
 
 def run(jobs: list[Job],
-        take: Callable[[Job, str, int, Samples | None], None]) -> None:
-    """Do jobs in one nested host; `take` gets each run: its job, the variant,
-    its number and the samples; None if it failed, which ends its job."""
+        take: Callable[[Job, str, int, Samples | None, int], None]) -> None:
+    """Do jobs in one nested host; `take` gets each attempt at a run: its job,
+    the variant, its number, the samples, None if it failed, and how many
+    attempts are left: if none is, that ends its job."""
     from nested.errors import NestedError
     from nested.host import NestedHost
 
@@ -69,7 +70,7 @@ def run(jobs: list[Job],
 
     def result(said: Result) -> None:
         take(jobs[said['job']], said['variant'], said['repeat'],
-             said.get('samples'))
+             said['samples'], said['left'])
 
     try:
         status = host.run(

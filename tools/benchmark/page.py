@@ -21,6 +21,7 @@ def page(parts: dict[str, Part], results: dict[str, Results]) -> str:
             continue
         shown = [f'## {name}: {part.title}\n']
         shown.append('\n'.join(made_with(results[name])) + '\n')
+        shown += [f'{line}\n' for line in failed(results[name])]
         if plot.drawable(part, results[name]):
             shown.append(f'![{part.title}]({name}.svg)\n')
         texts.append('\n'.join([*shown, table.tables(part, results[name])]))
@@ -43,6 +44,16 @@ def made_with(results: Results) -> list[str]:
         lines[-1] += (f': {"; ".join(filter(None, of))}.'
                       if len(abouts) > 1 else '.')
     return lines if len(lines) == 1 else [f'- {line}' for line in lines]
+
+
+def failed(results: Results) -> list[str]:
+    """The machines in which runs had to be tried again."""
+    return [f'{table.machine(configuration)}: {times} of '
+            f'{results.count(configuration, variant) + times} runs of '
+            f'{variant} failed, and no figure has them.'
+            for configuration in results.configurations()
+            for variant in results.variants()
+            if (times := results.failed(configuration, variant))]
 
 
 def _runs(results: Results, about: dict[str, str]) -> str:

@@ -29,16 +29,25 @@ class Record:
         self._taken = 0
         self._started = time.monotonic()
         self._held: list[Run] = []
+        self._failed = 0
 
     def take(self, job: Job, variant: str, repeat: int,
-             samples: Samples | None) -> None:
-        """A run of a job, in the job's order; without samples, the job has
-        failed."""
+             samples: Samples | None, left: int) -> None:
+        """An attempt at a run of a job, in the job's order; without samples it
+        has failed, and if no attempts are left so has the job."""
+        if samples is None and left:
+            self._failed += 1
+            note(f'{job.part.name}, {table.machine(job.configuration)}, '
+                 f'{variant}: run {repeat + 1} failed, is tried again '
+                 f'({left} left)')
+            return
+        failed, self._failed = self._failed, 0
         if samples is None:
             self.give_up(job, f'{variant}, run {repeat + 1}')
             return
         self._taken += 1
-        run = made(job.configuration, variant, repeat, samples, self._about)
+        run = made(job.configuration, variant, repeat, samples, self._about,
+                   failed)
         self._say(job, run, f'run {self._taken} of {self._expected}')
         self._held.append(run)
         if len(self._held) == len(job.order()):
@@ -54,6 +63,7 @@ class Record:
     def give_up(self, job: Job, reason: str) -> None:
         """A job, or its other run, has failed."""
         self._held = []
+        self._failed = 0
         self.failures.append(f'{job.part.name}, '
                              f'{table.machine(job.configuration)}: {reason}')
         note(f'FAILED: {self.failures[-1]}')

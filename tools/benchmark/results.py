@@ -21,14 +21,16 @@ class Run:
     values: dict[str, float]
     # What it was made with.
     about: dict[str, str] = field(default_factory=dict)
+    # How many attempts at it failed before.
+    failed: int = 0
 
 
 def made(configuration: Configuration, variant: str, repeat: int,
-         samples: Samples, about: dict[str, str]) -> Run:
+         samples: Samples, about: dict[str, str], failed: int = 0) -> Run:
     """A run of these samples."""
     return Run(configuration, variant, repeat,
                {key: run_value(values) for key, values in samples.items()},
-               about)
+               about, failed)
 
 
 @dataclass
@@ -55,6 +57,11 @@ class Results:
         """How often a variant was measured in a machine."""
         return sum(run.variant == variant and
                    run.configuration == configuration for run in self.runs)
+
+    def failed(self, configuration: Configuration, variant: str) -> int:
+        """How many attempts at that failed, beside its runs."""
+        return sum(run.failed for run in self.runs if run.variant == variant
+                   and run.configuration == configuration)
 
     def variants(self) -> list[str]:
         """In the order of their first runs."""
