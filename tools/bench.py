@@ -113,8 +113,8 @@ def main() -> int:
         if name in everything and everything[name].runs:
             publish(PARTS[name], everything, arguments.output)
     if failures:
-        raise UserError('what failed has the results it had before; '
-                        '--missing measures what has none:\n' +
+        raise UserError('what failed has the results it had before; a part '
+                        'by name, and --machine, measure it again:\n' +
                         '\n'.join(failures))
     return 0
 
@@ -158,12 +158,12 @@ def measure(jobs: list[Job], record: Record, number: str) -> None:
     try:
         bed.run(jobs, record.take)
     except UserError as error:
-        record.give_up(jobs[0], f'or what shares a host with it: {error}')
+        record.give_up_rest(jobs, str(error))
     for job in jobs:
         try:
             samples = job.part.on_xen(job.configuration)
         except UserError as error:
-            record.give_up(job, f'{XEN}: {error}')
+            record.other_failed(job, f'{XEN}: {error}')
             continue
         if samples is not None:
             record.take_other(job, XEN, samples)

@@ -31,9 +31,10 @@ class JobTest(unittest.TestCase):
              (STOCK, 2), (OURS, 2)], job.order())
 
     def test_groups(self) -> None:
+        alone, shared = Alone(), Shared()
         jobs = [Job(part, {'vcpus': number}, []) for number, part in enumerate(
-            (Alone(), Alone(), Shared(), Shared(), Alone(), Shared()))]
-        self.assertEqual([[0], [1], [2, 3], [4], [5]],
+            (alone, alone, shared, shared, Shared(), alone, shared))]
+        self.assertEqual([[0], [1], [2, 3], [4], [5], [6]],
                          [[job.configuration['vcpus'] for job in group]
                           for group in groups(jobs)])
         self.assertEqual([], groups([]))

@@ -61,12 +61,13 @@ class PageTest(unittest.TestCase):
 
     def test_what_failed_is_said(self) -> None:
         results = Results('one')
-        for variant, times in (('stock', (0, 1)), ('ours', (0, 0))):
+        for variant, errors in (('stock', ('', 'no X, but: Y')),
+                                ('ours', ('', ''))):
             results.replace([made({'vcpus': 1}, variant, repeat, {'cost': [7]},
-                                  SOMEBODY, again)
-                             for repeat, again in enumerate(times)])
+                                  SOMEBODY, [error] if error else [])
+                             for repeat, error in enumerate(errors)])
         said = ('1 vCPU: 1 of 3 runs of stock failed, and no figure has '
-                'them.')
+                'them: `no X, but: Y`')
         self.assertEqual([said], failed(results))
         self.assertIn(f'\n\n{said}\n\n![',
                       page({'one': OnePart()}, {'one': results}))

@@ -6,6 +6,7 @@ import unittest
 from pathlib import Path
 from unittest.mock import patch
 
+from benchmark.attempt import Attempt
 from benchmark.job import Job
 from benchmark.part import Configuration, Measure, Part
 from benchmark.record import Record
@@ -59,8 +60,13 @@ class RecordTest(unittest.TestCase):
     def take(self, number: int, *runs: tuple[str, int]) -> None:
         """Runs of a job, each of which costs 2."""
         for variant, repeat in runs:
-            self.record.take(self.jobs[number], variant, repeat, {'cost': [2]},
-                             0)
+            self.record.take(self.jobs[number], Attempt(variant, repeat, 0,
+                                                        {'cost': [2]}))
+
+    def miss(self, variant: str, repeat: int, left: int) -> None:
+        """An attempt at a run of the first job."""
+        self.record.take(self.jobs[0], Attempt(variant, repeat, left, None,
+                                               f'error {left}'))
 
     def test_nothing_measured(self) -> None:
         self.assertEqual({'stock': [1], 'ours': [1], 'real Xen': [1]},
@@ -86,44 +92,61 @@ class RecordTest(unittest.TestCase):
 
     def test_failed(self) -> None:
         self.take(0, ('stock', 0))
-        self.record.take(self.jobs[0], 'ours', 0, None, 0)
+        self.miss('ours', 0, 0)
         self.take(1, ('stock', 0), ('ours', 0), ('stock', 1))
         self.assertEqual({'stock': [1], 'ours': [1], 'real Xen': [1]},
                          self.values(SMALL))
         self.assertEqual({'stock': [2, 2], 'ours': [2], 'real Xen': [1]},
                          self.values(LARGE))
-        self.assertEqual(['one, 1 vCPU: ours, run 1'], self.record.failures)
+        self.assertEqual(['one, 1 vCPU: ours, run 1: error 0'],
+                         self.record.failures)
 
-    def failed(self, configuration: Configuration) -> dict[str, int]:
-        """How many attempts the file says failed in a machine."""
+    def errors(self, configuration: Configuration) -> dict[str, list[str]]:
+        """Why attempts failed in a machine, by the file."""
         results = read(self.file)['one']
         return {variant: results.failed(configuration, variant)
                 for variant in ('stock', 'ours')}
 
     def test_tried_again(self) -> None:
         self.take(0, ('stock', 0), ('ours', 0))
-        for left in 2, 1:
-            self.record.take(self.jobs[0], 'stock', 1, None, left)
+        self.miss('stock', 1, 2)
+        self.miss('stock', 1, 1)
         self.take(0, ('stock', 1))
         self.assertEqual({'stock': [2, 2], 'ours': [2], 'real Xen': [1]},
                          self.values(SMALL))
-        self.assertEqual({'stock': 2, 'ours': 0}, self.failed(SMALL))
+        self.assertEqual({'stock': ['error 2', 'error 1'], 'ours': []},
+                         self.errors(SMALL))
         self.assertEqual([], self.record.failures)
 
     def test_tried_again_in_vain(self) -> None:
         for left in 2, 1, 0:
-            self.record.take(self.jobs[0], 'stock', 0, None, left)
+            self.miss('stock', 0, left)
         self.take(1, ('stock', 0), ('ours', 0), ('stock', 1))
         self.assertEqual({'stock': [1], 'ours': [1], 'real Xen': [1]},
                          self.values(SMALL))
-        self.assertEqual({'stock': 0, 'ours': 0}, self.failed(LARGE))
-        self.assertEqual(['one, 1 vCPU: stock, run 1'], self.record.failures)
+        self.assertEqual({'stock': [], 'ours': []}, self.errors(LARGE))
+        self.assertEqual(['one, 1 vCPU: stock, run 1: error 0'],
+                         self.record.failures)
 
-    def test_host_gone_while_tried_again(self) -> None:
-        self.record.take(self.jobs[0], 'stock', 0, None, 2)
-        self.record.give_up(self.jobs[0], 'no host')
+    def test_host_gone(self) -> None:
+        """What was done stays, and the rest has failed: the machine that was
+        being measured and those after it."""
+        self.take(0, ('stock', 0), ('ours', 0), ('stock', 1))
+        self.record.take(self.jobs[1], Attempt('stock', 0, 2, None, 'error'))
+        self.record.give_up_rest(self.jobs, 'no host')
+        self.assertEqual({'stock': [2, 2], 'ours': [2], 'real Xen': [1]},
+                         self.values(SMALL))
+        self.assertEqual(['one, 4 vCPUs: no host'], self.record.failures)
+
+    def test_host_gone_after_failures(self) -> None:
+        """What has failed is not said twice, and of what failed in one machine
+        nothing is left for another."""
+        self.miss('ours', 0, 0)
         self.take(1, ('stock', 0), ('ours', 0), ('stock', 1))
-        self.assertEqual({'stock': 0, 'ours': 0}, self.failed(LARGE))
+        self.record.give_up_rest(self.jobs, 'no host')
+        self.assertEqual(['one, 1 vCPU: ours, run 1: error 0'],
+                         self.record.failures)
+        self.assertEqual({'stock': [], 'ours': []}, self.errors(LARGE))
 
 
 if __name__ == '__main__':

@@ -12,9 +12,9 @@ from typing import Any, Callable
 from builder.paths import BUILD, EMULATOR, ROOT
 from builder.say import UserError
 
+from .attempt import Attempt
 from .inside import RESULT
 from .job import Job
-from .samples import Samples
 
 # Beside the guest: the host's kernel, what it boots from, and QEMU.
 HOST_MEMORY_MIB = 1536
@@ -46,10 +46,9 @@ class Lines:
 
 
 def run(jobs: list[Job],
-        take: Callable[[Job, str, int, Samples | None, int], None]) -> None:
-    """Do jobs in one nested host; `take` gets each attempt at a run: its job,
-    the variant, its number, the samples, None if it failed, and how many
-    attempts are left: if none is, that ends its job."""
+        take: Callable[[Job, Attempt], None]) -> None:
+    """Do jobs in one nested host; `take` gets what comes of each attempt at a
+    run. One that failed and was the last ends its job."""
     from nested.errors import NestedError
     from nested.host import NestedHost
 
@@ -69,8 +68,7 @@ def run(jobs: list[Job],
         memory_mib=most + HOST_MEMORY_MIB)
 
     def result(said: Result) -> None:
-        take(jobs[said['job']], said['variant'], said['repeat'],
-             said['samples'], said['left'])
+        take(jobs[said.pop('job')], Attempt(**said))
 
     try:
         status = host.run(

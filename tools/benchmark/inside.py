@@ -10,20 +10,27 @@ and if none is left its job ends.
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import signal
 import sys
 import traceback
+from types import FrameType
 
+from .attempt import Attempt
 from .job import Job
 from .parts import PARTS
-from .samples import Samples
 from .variant import Variant
 
 RESULT = 'bench-result: '
+# By a clock that counts instructions: a guest that is busy for ever takes some
+# minutes, one that waits for ever no time. What works takes a tenth of it.
+TIME_LIMIT = 300
 
 
 def main() -> int:
     """Run the jobs given on the command line."""
+    signal.signal(signal.SIGALRM, too_long)
     for number, told in enumerate(json.loads(sys.argv[1])):
         job = Job(PARTS[told['part']], told['configuration'],
                   [(Variant(name, emulator, tuple(settings)), repeats)
@@ -36,24 +43,34 @@ def do(number: int, job: Job) -> None:
     """Do a job, and say what comes of each attempt."""
     for variant, repeat in job.order():
         for left in reversed(range(variant.attempts)):
-            samples = attempt(job, variant)
-            said = {'job': number, 'variant': variant.name, 'repeat': repeat,
-                    'left': left, 'samples': samples}
-            print(RESULT + json.dumps(said), flush=True)
-            if samples is not None:
+            made = attempt(job, variant, repeat, left)
+            print(RESULT + json.dumps({'job': number,
+                                       **dataclasses.asdict(made)}),
+                  flush=True)
+            if made.samples is not None:
                 break
         else:
             return
 
 
-def attempt(job: Job, variant: Variant) -> Samples | None:
-    """None if it failed: other machines need not wait for one that does not
-    work."""
+def attempt(job: Job, variant: Variant, repeat: int, left: int) -> Attempt:
+    """Other machines need not wait for one that does not work."""
+    signal.alarm(TIME_LIMIT)
     try:
-        return job.part.run(variant, job.configuration)
-    except Exception:   # pylint: disable=broad-exception-caught
+        samples = job.part.run(variant, job.configuration)
+        return Attempt(variant.name, repeat, left, samples)
+    except Exception as error:   # pylint: disable=broad-exception-caught
         traceback.print_exc()
-        return None
+        words = ' '.join(str(error).split())
+        return Attempt(variant.name, repeat, left, None,
+                       f'{type(error).__name__}: {words}')
+    finally:
+        signal.alarm(0)
+
+
+def too_long(_signal: int, _frame: FrameType | None) -> None:
+    """Where an attempt hangs, it ends."""
+    raise TimeoutError(f'not done after {TIME_LIMIT} s of the host\'s clock')
 
 
 if __name__ == '__main__':

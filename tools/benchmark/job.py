@@ -29,10 +29,12 @@ class Job:
 
 
 def groups(jobs: Iterable[Job]) -> list[list[Job]]:
-    """Each group can share a nested host."""
+    """Each group can share a nested host: one part, so that a host that is
+    lost is so for one part only."""
     found: list[list[Job]] = []
     for job in jobs:
-        if found and not job.part.own_host and not found[-1][0].part.own_host:
+        if (found and not job.part.own_host and
+                job.part is found[-1][0].part):
             found[-1].append(job)
         else:
             found.append([job])

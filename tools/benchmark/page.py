@@ -48,12 +48,17 @@ def made_with(results: Results) -> list[str]:
 
 def failed(results: Results) -> list[str]:
     """The machines in which runs had to be tried again."""
-    return [f'{table.machine(configuration)}: {times} of '
-            f'{results.count(configuration, variant) + times} runs of '
-            f'{variant} failed, and no figure has them.'
-            for configuration in results.configurations()
-            for variant in results.variants()
-            if (times := results.failed(configuration, variant))]
+    lines = []
+    for configuration in results.configurations():
+        for variant in results.variants():
+            errors = results.failed(configuration, variant)
+            if errors:
+                runs = results.count(configuration, variant) + len(errors)
+                lines.append(
+                    f'{table.machine(configuration)}: {len(errors)} of {runs} '
+                    f'runs of {variant} failed, and no figure has them: '
+                    f'`{"`, `".join(errors)}`')
+    return lines
 
 
 def _runs(results: Results, about: dict[str, str]) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Sequence
+from typing import Iterable, Sequence
 
 from builder.say import note
 
 from . import table
+from .attempt import Attempt
 from .job import Job
 from .results import Results, Run, made, write
 from .samples import Samples
@@ -29,30 +30,32 @@ class Record:
         self._taken = 0
         self._started = time.monotonic()
         self._held: list[Run] = []
-        self._failed = 0
+        # Attempts at the run that is to come.
+        self._failed: list[str] = []
+        self._open = list(jobs)
 
-    def take(self, job: Job, variant: str, repeat: int,
-             samples: Samples | None, left: int) -> None:
-        """An attempt at a run of a job, in the job's order; without samples it
-        has failed, and if no attempts are left so has the job."""
-        if samples is None and left:
-            self._failed += 1
-            note(f'{job.part.name}, {table.machine(job.configuration)}, '
-                 f'{variant}: run {repeat + 1} failed, is tried again '
-                 f'({left} left)')
-            return
-        failed, self._failed = self._failed, 0
-        if samples is None:
-            self.give_up(job, f'{variant}, run {repeat + 1}')
+    def take(self, job: Job, attempt: Attempt) -> None:
+        """What came of an attempt, in the order in which they are made."""
+        which = f'{attempt.variant}, run {attempt.repeat + 1}'
+        if attempt.samples is None:
+            self._failed.append(attempt.error)
+            if not attempt.left:
+                self.give_up(job, f'{which}: {attempt.error}')
+                return
+            note(f'{job.part.name}, {table.machine(job.configuration)}: '
+                 f'{which} failed, is tried again ({attempt.left} left): '
+                 f'{attempt.error}')
             return
         self._taken += 1
-        run = made(job.configuration, variant, repeat, samples, self._about,
-                   failed)
+        run = made(job.configuration, attempt.variant, attempt.repeat,
+                   attempt.samples, self._about, self._failed)
+        self._failed = []
         self._say(job, run, f'run {self._taken} of {self._expected}')
         self._held.append(run)
         if len(self._held) == len(job.order()):
             self._replace(job, self._held)
             self._held = []
+            self._open.remove(job)
 
     def take_other(self, job: Job, variant: str, samples: Samples) -> None:
         """A run in the same machine that is no part of the job."""
@@ -61,9 +64,19 @@ class Record:
         self._replace(job, [run])
 
     def give_up(self, job: Job, reason: str) -> None:
-        """A job, or its other run, has failed."""
+        """A job has failed."""
         self._held = []
-        self._failed = 0
+        self._failed = []
+        self._open.remove(job)
+        self.other_failed(job, reason)
+
+    def give_up_rest(self, jobs: Iterable[Job], reason: str) -> None:
+        """Those of the jobs that are not done will not be."""
+        for job in [job for job in jobs if job in self._open]:
+            self.give_up(job, reason)
+
+    def other_failed(self, job: Job, reason: str) -> None:
+        """A job has failed, or a run beside it."""
         self.failures.append(f'{job.part.name}, '
                              f'{table.machine(job.configuration)}: {reason}')
         note(f'FAILED: {self.failures[-1]}')

@@ -21,16 +21,17 @@ class Run:
     values: dict[str, float]
     # What it was made with.
     about: dict[str, str] = field(default_factory=dict)
-    # How many attempts at it failed before.
-    failed: int = 0
+    # Why attempts at it failed before.
+    failed: list[str] = field(default_factory=list)
 
 
 def made(configuration: Configuration, variant: str, repeat: int,
-         samples: Samples, about: dict[str, str], failed: int = 0) -> Run:
+         samples: Samples, about: dict[str, str],
+         failed: Sequence[str] = ()) -> Run:
     """A run of these samples."""
     return Run(configuration, variant, repeat,
                {key: run_value(values) for key, values in samples.items()},
-               about, failed)
+               about, list(failed))
 
 
 @dataclass
@@ -58,10 +59,10 @@ class Results:
         return sum(run.variant == variant and
                    run.configuration == configuration for run in self.runs)
 
-    def failed(self, configuration: Configuration, variant: str) -> int:
-        """How many attempts at that failed, beside its runs."""
-        return sum(run.failed for run in self.runs if run.variant == variant
-                   and run.configuration == configuration)
+    def failed(self, configuration: Configuration, variant: str) -> list[str]:
+        """Why attempts at that failed, beside its runs."""
+        return [error for run in self.runs if run.variant == variant
+                and run.configuration == configuration for error in run.failed]
 
     def variants(self) -> list[str]:
         """In the order of their first runs."""
