@@ -47,7 +47,8 @@ class PartsTest(unittest.TestCase):
                          typical({'self': [7, 7, 99],
                                   'self-while-moved-lost': [0]}))
         self.assertEqual(
-            {'timer-while-moved': [8], 'timer-while-moved-in-a-move': [9, 99]},
+            {'timer-while-moved': [8], 'timer-while-moved-mean': [900, 8, 7],
+             'timer-while-moved-in-a-move': [9, 99]},
             typical({'timer-while-moved': [900, 8, 7],
                      'timer-while-moved-in-a-move': [9, 99]}))
 
