@@ -14,7 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from overlay_test import KprobeCounts, OverlayTest, main
+from overlay_test import KprobeCounts, OverlayTest, edu, main
+from overlay_test.edu import Edu
 from overlay_test.migration import BETWEEN, MigrationTest
 from overlay_test.testcase import ACCEL
 
@@ -328,6 +329,98 @@ class OtherUse(RemapMethodTest, MigrationTest):
                 self.vm.cmd('cont')
                 self.finish()
             self.leave_machine()
+
+
+class Pinned(RemapMethodTest):
+    """RAM that VFIO has pinned: a device that was given to the guest reaches
+    the pages that were there then, and no others."""
+
+    needs_vfio = True
+
+    # RAM that the guest does not use, and not the firmware either.
+    THROUGH = 128 << 20
+
+    # Between two frames: an odd number, and the page is not where it was.
+    LOOPS = REMAPS + 1
+
+    def setUp(self) -> None:
+        super().setUp()
+        address = edu.take()
+        if address is None:
+            self.skipTest('there is no edu device behind an IOMMU')
+        self.device = Edu.device(address)
+        self.edu = self.enterContext(Edu(Path(
+            self.enterContext(tempfile.TemporaryDirectory()))))
+
+    def start_with_edu(self, *arguments: str) -> int:
+        """The guest, where a device can be added to it."""
+        self.launch_bare_metal(
+            'remap', f'loops={self.LOOPS} wait=1', *self.edu.arguments(),
+            *arguments, machine='pc', smp='4', reboot=True)
+        self.edu.connect()
+        return self.ready()
+
+    def dma_is_the_guests(self, *gpas: int) -> None:
+        """At each address, DMA reads what the guest does."""
+        for gpa in gpas:
+            self.assertEqual(self.edu.memory(gpa),
+                             self.edu.read(gpa, self.THROUGH), hex(gpa))
+
+    def ram_is_ram(self, gpa: int) -> None:
+        """DMA to where the page was reaches what the guest has there now."""
+        self.assertNotEqual(
+            gpa, self.vm.cmd('query-xen-overlay').get('shared-info-gpa'))
+        self.dma_is_the_guests(gpa)
+        pattern = bytes(range(256)) * (PAGE // 256)
+        self.edu.write(gpa, pattern, self.THROUGH)
+        self.assertEqual(pattern, self.edu.memory(gpa))
+
+    def test_from_the_start(self) -> None:
+        device = ','.join(f'{key}={value}' if key != 'driver' else value
+                          for key, value in self.device.items())
+        gpa = self.start_with_edu('-device', device)
+        self.edu.set_up()
+        self.assertEqual('memslot', self.method())
+        self.dma_is_the_guests(gpa)
+        self.remaps(self.LOOPS)
+        self.assertEqual('memslot', self.method())
+        self.ram_is_ram(gpa)
+        self.vm.cmd('quit')
+        self.vm.wait(timeout=60)
+        refused = self.overlay_trace().texts('host_page_refused')
+        self.assertEqual(self.LOOPS + 1, len(refused))
+        self.assertIn('RAM is pinned', refused[0])
+
+    def test_added_later(self) -> None:
+        """The page and the RAM below change places before RAM is pinned."""
+        gpa = self.start_with_edu()
+        self.assertEqual('host-page', self.method())
+        self.vm.cmd('device_add', self.device)
+        self.assertEqual('memslot', self.method())
+        self.assertTrue(self.region_shows(gpa))
+        self.edu.set_up()
+        self.dma_is_the_guests(gpa)
+        self.remaps(self.LOOPS)
+        self.assertEqual('memslot', self.method())
+        self.ram_is_ram(gpa)
+        self.dma_is_the_guests(
+            self.vm.cmd('query-xen-overlay')['shared-info-gpa'])
+        self.vm.cmd('quit')
+        self.vm.wait(timeout=60)
+        ended = self.overlay_trace().texts('host_page_end')
+        self.assertEqual(1, len(ended))
+        self.assertIn('RAM is to be pinned', ended[0])
+
+    def test_reset(self) -> None:
+        """The RAM below comes back to where VFIO was told that the page is."""
+        gpa = self.start_with_edu()
+        self.assertEqual('host-page', self.method())
+        self.vm.cmd('device_add', self.device)
+        self.vm.cmd('stop')
+        self.vm.cmd('system_reset')
+        self.vm.event_wait('RESET')
+        self.edu.set_up()
+        self.ram_is_ram(gpa)
 
 
 def in_dump(dump: bytes, gpa: int) -> bytes | None:

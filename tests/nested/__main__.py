@@ -44,6 +44,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--icount', action='store_true',
                         help='let time inside count instructions: slower, '
                         'but rdtsc is a measure that repeats')
+    parser.add_argument('--vfio', action='store_true',
+                        help='with an IOMMU, and a PCI device (edu) that '
+                        'VFIO can give to a guest')
     parser.add_argument('--kernel', default=kernel.chosen(),
                         metavar='NAME|DIR',
                         help=f'{", ".join(kernel.NAMES)} (README.md says '
@@ -97,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 os.execvp(options.command[0], options.command)
         host = NestedHost(
             qemu=options.qemu, memory_mib=options.memory,
-            icount=options.icount, kernel=options.kernel,
+            icount=options.icount, vfio=options.vfio, kernel=options.kernel,
             time_limit=options.time_limit, verbose=options.verbose)
         return host.run(options.command,
                         files=[given_file(text) for text in options.files],

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from nested import initramfs, job
 from nested.errors import (STATUS_HOST_FAILED, STATUS_TIME_LIMIT,
                            NestedError)
-from nested.kernel import chosen, find_kernel
+from nested.kernel import VFIO, chosen, find_kernel
 from nested.layer import image, say
 from nested.log import new_log, show_end
 from nested.outer import Outer
@@ -37,6 +37,8 @@ class NestedHost:
     memory_mib: int = 4096
     cpus: int = 1
     icount: bool = False
+    # Whether it has an IOMMU, and a PCI device, edu, to give to a guest.
+    vfio: bool = False
     kernel: str | Path = field(default_factory=chosen)
     time_limit: float = 600
     verbose: bool = False
@@ -71,7 +73,7 @@ class NestedHost:
         mark = new_mark()
         script = job.script(argv, job.inner_environment(env),
                             os.path.abspath(cwd or os.getcwd()))
-        kernel = find_kernel(self.kernel)
+        kernel = find_kernel(self.kernel, VFIO if self.vfio else ())
         emulator = Path(os.path.abspath(self.qemu))
         initrd = image(
             initramfs.layers(kernel, emulator, self.other_emulators, files),
@@ -80,7 +82,7 @@ class NestedHost:
             self.console = new_log(LOGS)
             outer = Outer(self.outer or emulator, kernel.vmlinuz,
                           f'/dev/fd/{initrd}', self.console, self.memory_mib,
-                          self.icount, self.outer_arguments)
+                          self.icount, self.vfio, self.outer_arguments)
             session = Session(outer, initrd, mark,
                               stdout or sys.stdout.buffer,
                               stderr or sys.stderr.buffer, stdin,

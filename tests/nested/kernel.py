@@ -3,7 +3,7 @@
 
 import os
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,8 @@ NAMES = (MAINLINE, 'gfn', 'default-slot', 'newest',
 # Names the kernel where none is asked for.
 VARIABLE = 'XEN_OVERLAY_KERNEL'
 WANTED = ('kvm-amd',)
+# For the device of outer.py that a guest can be given.
+VFIO = ('vfio_iommu_type1', 'vfio_pci')
 # Built into newer kernels; the ports of outer.py.
 PORTS = ('virtio_pci', 'virtio_console')
 
@@ -38,17 +40,19 @@ def chosen(env: Mapping[str, str] = os.environ) -> str:
     return env.get(VARIABLE) or MAINLINE
 
 
-def find_kernel(name: str | Path = MAINLINE) -> Kernel:
+def find_kernel(name: str | Path = MAINLINE,
+                more: Sequence[str] = ()) -> Kernel:
     """One of NAMES, or a folder with vmlinuz* and *.ko (or *.ko.xz) files,
-    at any depth: an unpacked Debian package is such a folder."""
+    at any depth: an unpacked Debian package is such a folder.  `more`: modules
+    that are wanted besides."""
     if str(name) in NAMES:
-        return in_folder(_made(str(name)))
+        return in_folder(_made(str(name)), more)
     folder = Path(name)
     if not folder.is_dir():
         raise NestedError(f'kernel {str(name)!r}: neither one of '
                           f'{", ".join(NAMES)} nor a folder with vmlinuz and '
                           '*.ko files')
-    return in_folder(folder.resolve())
+    return in_folder(folder.resolve(), more)
 
 
 def image_release(vmlinuz: Path) -> str:
@@ -61,10 +65,10 @@ def image_release(vmlinuz: Path) -> str:
         return image.read(256).split(b'\0')[0].split(b' ')[0].decode()
 
 
-def in_folder(folder: Path) -> Kernel:
+def in_folder(folder: Path, more: Sequence[str] = ()) -> Kernel:
     """The kernel of such a folder."""
     names = {module_name(path) for path in folder.rglob('*.ko*')}
-    return kernel_in(folder, wanted_of(names))
+    return kernel_in(folder, [*wanted_of(names), *more])
 
 
 def wanted_of(names: Container[str]) -> list[str]:

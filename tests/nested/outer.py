@@ -15,6 +15,11 @@ APPEND = ('console=ttyS0 loglevel=5 panic=-1 oops=panic nokaslr '
           'no_timer_check mitigations=off tsc=reliable random.trust_cpu=on '
           'cryptomgr.notests')
 
+# A device that does DMA, behind an IOMMU: VFIO can give it to a guest. The
+# IOMMU comes before what it is for.
+VFIO = ('-device', 'intel-iommu', '-device', 'edu')
+APPEND_VFIO = 'intel_iommu=on'
+
 CPU = 'max'
 
 # Time is a nanosecond per instruction, and stands still for nobody.
@@ -41,6 +46,7 @@ class Outer:
     console: Path
     memory_mib: int
     icount: bool
+    vfio: bool = False
     # More of its command line.
     arguments: Sequence[str] = ()
 
@@ -49,8 +55,9 @@ class Outer:
         command = [
             *machine(self.emulator, self.memory_mib,
                      CPU_FOR_ICOUNT if self.icount else CPU),
+            *(VFIO if self.vfio else ()),
             '-kernel', str(self.vmlinuz), '-initrd', self.initrd,
-            '-append', APPEND,
+            '-append', f'{APPEND} {APPEND_VFIO}' if self.vfio else APPEND,
             '-chardev', f'file,id=console,path={comma(str(self.console))}',
             '-serial', 'chardev:console',
             '-device', 'virtio-serial-pci']

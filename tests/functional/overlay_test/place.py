@@ -94,6 +94,7 @@ class _Run:
             queue.Queue()
         self._host = NestedHost(
             qemu=Path(os.environ.get('QEMU_TEST_QEMU_BINARY', EMULATOR)),
+            vfio=getattr(test, 'needs_vfio', False),
             time_limit=BOOT_LIMIT + TIME_LIMIT + USUAL_TIME * len(names))
         threading.Thread(target=self._run, args=(test, names),
                          daemon=True).start()

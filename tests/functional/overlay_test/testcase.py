@@ -40,6 +40,9 @@ class OverlayTest(QemuSystemTest):
     # Whether a test needs such a KVM at all.
     needs_xen_kvm = True
 
+    # Whether the nested host is to have a device for VFIO (edu.py).
+    needs_vfio = False
+
     # Whether it is the test that says how shared_info is moved.
     has_remap_method = False
 

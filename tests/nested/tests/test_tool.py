@@ -18,10 +18,10 @@ from nested.outer import Outer
 class OuterTest(unittest.TestCase):
     """The outer machine is the one that was found to be sound."""
 
-    def command(self, icount: bool = False) -> list[str]:
+    def command(self, icount: bool = False, vfio: bool = False) -> list[str]:
         """A command line."""
         return Outer(Path('/qemu'), Path('/vmlinuz'), '/dev/fd/9',
-                     Path('/a,b'), 1024, icount).command({'out': 7})
+                     Path('/a,b'), 1024, icount, vfio).command({'out': 7})
 
     def test_one_thread_and_one_cpu(self) -> None:
         command = ' '.join(self.command())
@@ -36,6 +36,16 @@ class OuterTest(unittest.TestCase):
         command = ' '.join(self.command(icount=True))
         self.assertIn('-icount shift=0,sleep=off', command)
         self.assertIn('-cpu max,erms=off,fsrm=off', command)
+
+    def test_vfio(self) -> None:
+        devices = '-device intel-iommu -device edu'
+        with_it = self.command(vfio=True)
+        self.assertIn(devices, ' '.join(with_it))
+        self.assertIn('intel_iommu=on',
+                      with_it[with_it.index('-append') + 1].split())
+        without = ' '.join(self.command())
+        self.assertNotIn(devices, without)
+        self.assertNotIn('iommu', without)
 
     def test_commas_in_paths(self) -> None:
         self.assertIn('file,id=console,path=/a,,b', self.command())
