@@ -270,16 +270,14 @@ static bool log_global_start(MemoryListener *listener, Error **errp)
                "changes of RAM are to be tracked", errp);
 }
 
-/* Before the first page is pinned. */
-static void discard_disabled(Notifier *notifier, void *data)
+/* Before the first page is pinned; none is if this fails. */
+static int discard_disabled(NotifierWithReturn *notifier, void *data,
+                            Error **errp)
 {
     XenOverlayState *s = container_of(notifier, XenOverlayState,
                                       host_page.discard_disabled);
-    Error *err = NULL;
 
-    if (!end(s, "RAM is to be pinned", &err)) {
-        error_report_err(err);
-    }
+    return end(s, "RAM is to be pinned", errp) ? 0 : -EBUSY;
 }
 
 /* Whether what the guest has at the page's address still is that RAM. */

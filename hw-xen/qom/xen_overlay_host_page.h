@@ -42,7 +42,7 @@ typedef struct XenOverlayHostPage {
     MemoryListener listener;
     QEMUBH *check;
     NotifierWithReturn migration[MIG_MODE__MAX];
-    Notifier discard_disabled;
+    NotifierWithReturn discard_disabled;
     Notifier machine_done;
 } XenOverlayHostPage;
 

@@ -14,13 +14,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from overlay_test import KprobeCounts, OverlayTest, edu, main
+from overlay_test import (ExecuteError, KprobeCounts, OverlayTest, edu,
+                          main)
 from overlay_test.edu import Edu
 from overlay_test.migration import BETWEEN, MigrationTest
 from overlay_test.testcase import ACCEL
 
 REMAPS = 100
 PAGE = 4096
+
+# With fewer than a process has, Linux moves none of its mappings.
+MOST_MAPPINGS = Path('/proc/sys/vm/max_map_count')
 
 # Not what they are called by, or call: that was renamed, or is inlined, in one
 # kernel or another.
@@ -421,6 +425,29 @@ class Pinned(RemapMethodTest):
         self.vm.event_wait('RESET')
         self.edu.set_up()
         self.ram_is_ram(gpa)
+
+    def test_ram_cannot_come_back(self) -> None:
+        """Then nothing is pinned, and all stays as it is; and later it can."""
+        gpa = self.start_with_edu()
+        before = MOST_MAPPINGS.read_text()
+        MOST_MAPPINGS.write_text('1')
+        try:
+            with self.assertRaisesRegex(ExecuteError, 'discarding of RAM'):
+                self.vm.cmd('device_add', self.device)
+        finally:
+            MOST_MAPPINGS.write_text(before)
+        self.assertEqual('host-page', self.method())
+        self.assertFalse(self.region_shows(gpa))
+        self.assertIn(b'kram', self.guest_page(gpa))
+        self.vm.cmd('device_add', self.device)
+        self.assertEqual('memslot', self.method())
+        self.edu.set_up()
+        self.remaps(self.LOOPS)
+        self.ram_is_ram(gpa)
+        self.vm.cmd('quit')
+        self.vm.wait(timeout=60)
+        self.assertIn('cannot take shared_info out of guest RAM',
+                      self.vm.get_log())
 
 
 def in_dump(dump: bytes, gpa: int) -> bytes | None:
