@@ -226,7 +226,11 @@ Outcome wait_for_timer()
     if (result != 0) {
         fail("setting the timer returned ", result);
     }
-    if (!halt_until(end, [&] { return heard[0].at >= start; })) {
+    // What comes early is the timer's before, found in a page that came back.
+    if (!halt_until(end, [&] {
+            return heard[0].at >= start &&
+                   timers_clock.at(heard[0].at) >= argument.timeout_abs_ns;
+        })) {
         return lost();
     }
     return {.lost = false,
