@@ -16,8 +16,6 @@ from benchmark.variant import Variant
 
 STOCK = Variant('stock', '/stock')
 OURS = Variant('ours', '/ours')
-
-
 HANGS = 'RuntimeError: it hangs'
 
 

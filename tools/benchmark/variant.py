@@ -22,8 +22,8 @@ class Variant:
 
     @property
     def attempts(self) -> int:
-        """How often a run of it is tried.  A guest of stock QEMU's hangs now
-        and then, which must not cost the figures; of ours, none may."""
+        """How often a run of it is tried.  That a guest of stock QEMU's hangs,
+        as one did, must not cost the figures; of ours, none may."""
         return STOCK_ATTEMPTS if self.name == STOCK else 1
 
     def arguments(self) -> list[str]:
